@@ -1,0 +1,85 @@
+"""How many retries a client may make of all its requests."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from twisted.internet.interfaces import IReactorTime
+
+__all__ = ["RetryBudget"]
+
+
+class RetryBudget:
+    """A token bucket that requests fill and retries empty.
+
+    Retries multiply the load on servers that fail because of load.  A budget
+    bounds them to a share of the traffic, over all requests of a client together,
+    and a floor lets a quiet client retry at all.  Finagle's definition
+    (``com.twitter.finagle.service.RetryBudget``), with its defaults: a fifth of
+    the requests of the last ten seconds, and ten retries a second besides.
+
+    Args:
+        clock: Tells the time.
+        ttl: How long a request counts, in seconds; 1 or more.
+        min_per_second: Retries a second that need no requests; 0 or more.
+        ratio: Retries for each request; 0.2 allows one for five.
+
+    Raises:
+        ValueError: An argument is out of its range.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        ttl: float = 10.0,
+        min_per_second: float = 10.0,
+        ratio: float = 0.2,
+    ) -> None:
+        if not ttl >= 1:
+            raise ValueError(f"ttl must be at least 1 second, not {ttl!r}")
+        if not min_per_second >= 0:
+            raise ValueError(f"min_per_second must be 0 or more, not {min_per_second!r}")
+        if not ratio >= 0:
+            raise ValueError(f"ratio must be 0 or more, not {ratio!r}")
+        self._clock = clock
+        self._ttl = ttl
+        self._reserve = min_per_second * ttl
+        self._ratio = ratio
+        # The balance of each tenth of the ttl, with when it began; the oldest first.
+        self._slices: deque[list[float]] = deque()
+
+    def deposit(self) -> None:
+        """Count one request."""
+        self._add(self._ratio)
+
+    def try_withdraw(self) -> bool:
+        """Take one retry, if the balance allows it."""
+        # A thousandth of a retry is forgiven: sums of fractions are not exact.
+        if self.balance < 0.999:
+            return False
+        self._add(-1.0)
+        return True
+
+    @property
+    def balance(self) -> float:
+        """How many retries can be made now."""
+        self._expire()
+        return self._reserve + sum(amount for _, amount in self._slices)
+
+    def _add(self, amount: float) -> None:
+        now = self._clock.seconds()
+        if self._slices and now < self._slices[-1][0] + self._ttl / 10:
+            self._slices[-1][1] += amount
+        else:
+            self._expire()
+            self._slices.append([now, amount])
+
+    def _expire(self) -> None:
+        oldest = self._clock.seconds() - self._ttl
+        while self._slices and self._slices[0][0] <= oldest:
+            self._slices.popleft()
+
+    def __repr__(self) -> str:
+        return f"<RetryBudget {self.balance:.1f} retries>"

@@ -1,0 +1,118 @@
+"""Header fields of HTTP messages (RFC 9110, section 5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Union
+
+__all__ = ["Headers"]
+
+Text = Union[str, bytes]
+Source = Union[Mapping[str, str], Iterable[tuple[Text, Text]]]
+
+#: Fields whose values are secrets (RFC 9110, section 11; RFC 6265).
+SECRET = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token"}
+)
+
+#: A token: RFC 9110, section 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: What no field value may hold: RFC 9110, section 5.5.
+_FORBIDDEN = re.compile(r"[\x00\r\n]")
+
+
+class Headers:
+    """Header fields: immutable, in order, with names in any case, values repeated at will.
+
+    Args:
+        fields: A mapping, or pairs of a name and a value.  `bytes` are read as
+            Latin-1.
+
+    Raises:
+        ValueError: A name is not a token, or a value holds NUL, CR or LF.
+
+    The ``repr`` hides the values of fields that carry credentials.
+
+    .. versionadded:: 0.1
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Source = ()) -> None:
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        self._fields = tuple(_checked(name, value) for name, value in pairs)
+
+    @classmethod
+    def _received(cls, fields: Iterable[tuple[str, str]]) -> Headers:
+        """Fields that a parser has checked."""
+        self = cls.__new__(cls)
+        self._fields = tuple(fields)
+        return self
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The first value of a field, or ``default``."""
+        wanted = name.lower()
+        for each, value in self._fields:
+            if each.lower() == wanted:
+                return value
+        return default
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Every value of a field, in order."""
+        wanted = name.lower()
+        return tuple(value for each, value in self._fields if each.lower() == wanted)
+
+    def set(self, name: str, value: str) -> Headers:
+        """These fields with ``name`` having this one value."""
+        return self.remove(name).add(name, value)
+
+    def add(self, name: str, value: str) -> Headers:
+        """These fields and one more."""
+        return Headers._received((*self._fields, _checked(name, value)))
+
+    def remove(self, name: str) -> Headers:
+        """These fields without any value of ``name``."""
+        gone = name.lower()
+        return Headers._received(pair for pair in self._fields if pair[0].lower() != gone)
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def _folded(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted((name.lower(), value) for name, value in self._fields))
+
+    def __eq__(self, other: object) -> bool:
+        return self._folded() == other._folded() if isinstance(other, Headers) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._folded())
+
+    def __repr__(self) -> str:
+        shown = [
+            (name, "<secret>" if name.lower() in SECRET else value) for name, value in self._fields
+        ]
+        return f"Headers({shown!r})"
+
+
+def _checked(name: Text, value: Text) -> tuple[str, str]:
+    name = name.decode("latin-1") if isinstance(name, bytes) else name
+    value = value.decode("latin-1") if isinstance(value, bytes) else value
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a header field")
+    if _FORBIDDEN.search(value):
+        shown = "<secret>" if name.lower() in SECRET else repr(value)
+        raise ValueError(f"the header field {name} cannot have the value {shown}")
+    return name, value

@@ -1,0 +1,86 @@
+"""The treq client that `txetcd.connect` uses: kept connections, nothing repeated."""
+
+from __future__ import annotations
+
+from http.cookiejar import CookieJar
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.task import deferLater
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
+
+from txetcd.http.treq import DEFAULT_MAX_BODY, TreqService
+
+__all__ = ["pooled_service"]
+
+#: Connections that are kept when idle.  More may be open at a time.
+KEPT = 32
+
+
+def pooled_service(
+    reactor: Any,
+    url: str,
+    *,
+    connect_timeout: float,
+    max_body: int = DEFAULT_MAX_BODY,
+) -> TreqService:
+    """A `TreqService` with a connection pool of its own, which its ``close`` empties.
+
+    Args:
+        reactor: Makes the connections.
+        url: The server.
+        connect_timeout: How long connecting may take, in seconds.
+        max_body: The longest body that is read, in bytes.
+    """
+    pool = HTTPConnectionPool(reactor)
+    # It would repeat a DELETE whose connection broke, among others.
+    pool.retryAutomatically = False
+    pool.maxPersistentPerHost = KEPT
+    agent = Agent(reactor, connectTimeout=connect_timeout, pool=pool)
+    client = HTTPClient(agent, _NoCookies(), _BytesProducer)
+
+    def free() -> Deferred[None]:
+        # A connection that was given up goes within the next turns of the reactor.
+        closed: Deferred[Any] = pool.closeCachedConnections()
+        for _ in range(2):
+            closed.addCallback(lambda _: deferLater(reactor, 0))
+        return closed
+
+    return TreqService(client, url, max_body=max_body, on_close=free)
+
+
+class _NoCookies(CookieJar):
+    """A cookie jar that keeps nothing."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
+
+
+@implementer(IBodyProducer)
+class _BytesProducer:
+    """A body that is written at once.
+
+    The producer that treq makes of bytes hands them to a cooperator, and they
+    leave some turns of the reactor later.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        pass
+
+    def resumeProducing(self) -> None:
+        pass
+
+    def stopProducing(self) -> None:
+        pass

@@ -1,0 +1,325 @@
+"""HTTP over treq: the transport at the bottom of the default stack.
+
+`TreqService` asks of treq only what a protocol client needs: one request, one
+reply.  It follows no redirects, sends no cookies, never asks for compression and
+refuses a compressed reply, reads no more of a body than it was allowed, and tells
+a request that never left from one whose reply was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionClosed,
+    DNSLookupError,
+)
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import GzipDecoder, ResponseDone
+from twisted.web.http_headers import Headers as WebHeaders
+from twisted.web.iweb import IResponse
+
+from txetcd.errors import (
+    NetworkError,
+    NotSent,
+    ReplyLost,
+    RequestCancelled,
+    ResponseTooLarge,
+    TxetcdError,
+    UnexpectedResponse,
+)
+from txetcd.http.headers import Headers
+from txetcd.http.message import Request, Response
+from txetcd.inflight import InFlight
+from txetcd.service import Service, Status
+
+try:
+    from twisted.web._newclient import RequestNotSent
+except ImportError:  # pragma: no cover - the name has no public home
+    RequestNotSent = ConnectError
+
+__all__ = ["DEFAULT_MAX_BODY", "TreqService", "parse_url"]
+
+#: A recursive get of a large tree is the longest reply there is; 64 MiB holds
+#: some 500,000 small keys.
+DEFAULT_MAX_BODY = 64 * 1024 * 1024
+
+#: What Twisted raises only when no byte was written.
+_NOT_WRITTEN = (ConnectError, ConnectingCancelledError, DNSLookupError, RequestNotSent)
+
+_log = Logger()
+
+
+class TreqService(Service[Request, Response]):
+    """A service that sends each request to one server, with treq.
+
+    Its Deferred fires with the whole `Response`, of whatever status.  It fails
+    with `NotSent` where no byte was written, `ReplyLost` where the request was
+    written and no whole reply came back, `ResponseTooLarge` and
+    `UnexpectedResponse` where the reply is not to be trusted, and `ServiceClosed`
+    once the service was closed.  Cancelling closes the connection of a request
+    under way; the Deferred then fails with `RequestCancelled` (a
+    `CancelledError`), which tells whether the request had been written.
+
+    Args:
+        client: A `treq.client.HTTPClient`, or anything with its ``request``
+            method, such as `treq.testing.StubTreq`.
+        url: The server: scheme, host, port, and a path where the server is not at
+            the root.
+        max_body: The longest body that is read, in bytes.
+        on_close: Called by `close` when no request is left, to free the
+            client's connections; may return a Deferred.
+
+    Raises:
+        ValueError: The URL has no scheme or host, or carries what it may not.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        client: HTTPClient,
+        url: str,
+        *,
+        max_body: int = DEFAULT_MAX_BODY,
+        on_close: Callable[[], Deferred[None] | None] | None = None,
+    ) -> None:
+        self._client = client
+        self._url = parse_url(url)
+        self._max_body = max_body
+        self._on_close = on_close
+        self._in_flight: InFlight[Response] = InFlight()
+
+    def apply(self, request: Request) -> Deferred[Response]:
+        return self._in_flight.add(lambda: Deferred.fromCoroutine(self._exchange(request)))
+
+    async def _exchange(self, request: Request) -> Response:
+        try:
+            reply = await self._send(request)
+        except Exception as error:
+            raise self._located(_translate(error)) from error
+        head = Response(reply.code, _headers(reply), endpoint=self._url)
+        if request.on_head is not None:
+            _tell(request.on_head, head)
+        body = _Body(self._max_body, head)
+        try:
+            self._check(head, reply)
+            reply.deliverBody(body)
+            content = await body.finished
+        except Exception as error:
+            body.stop()
+            translated = _translate(error)
+            raise self._located(translated) from (None if translated is error else error)
+        return Response(reply.code, head.headers, content, self._url)
+
+    def _send(self, request: Request) -> Deferred[Any]:
+        return self._client.request(
+            request.method,
+            self._url + request.target,
+            headers=_wire_headers(request.headers),
+            data=_Payload(request.body) if request.body or request.is_write else None,
+            allow_redirects=False,
+            unbuffered=True,
+        )
+
+    def _check(self, head: Response, reply: IResponse) -> None:
+        wrong = _wrong_head(head, reply)
+        if wrong:
+            reply.deliverBody(_Body(0, head).ignored())
+            raise UnexpectedResponse(head.status, reason=wrong)
+
+    def _located(self, error: TxetcdError) -> TxetcdError:
+        error.locate(endpoint=self._url)
+        return error
+
+    def close(self) -> Deferred[None]:
+        """End the requests under way (`ServiceClosed`), then free the connections."""
+        return self._in_flight.close().addCallback(lambda _: self._free())
+
+    def _free(self) -> Deferred[None]:
+        free, self._on_close = self._on_close, None
+        done = free() if free is not None else None
+        return done if done is not None else succeed(None)
+
+    @property
+    def status(self) -> Status:
+        return Status.CLOSED if self._in_flight.closed else Status.OPEN
+
+    def __repr__(self) -> str:
+        return f"TreqService({self._url!r})"
+
+
+def parse_url(url: str) -> str:
+    """The URL of a server, checked, without a slash at its end.
+
+    Raises:
+        ValueError: It has no scheme ``http`` or ``https``, or no host, or it
+            carries credentials, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{_redacted(url)} is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"{_redacted(url)} is not an endpoint: give a scheme and a host, "
+            "for example 'http://127.0.0.1:2379'"
+        )
+    if "@" in parts.netloc:
+        raise ValueError(f"{_redacted(url)} carries credentials: pass auth=(user, password)")
+    if parts.query or parts.fragment or url != url.strip() or not url.isascii() or " " in url:
+        raise ValueError(f"{_redacted(url)} is not an endpoint: scheme, host, port and path only")
+    if port == 0:
+        raise ValueError(f"{_redacted(url)} is not an endpoint: port 0 cannot be connected to")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _redacted(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return repr(f"{head.partition('://')[0]}://<secret>@{tail}" if at else url)
+
+
+def _translate(error: Exception) -> TxetcdError:
+    """The typed error for whatever came out of treq and Twisted."""
+    if isinstance(error, TxetcdError):
+        return error
+    if isinstance(error, CancelledError):
+        return RequestCancelled(sent=True)
+    if isinstance(error, ConnectingCancelledError):
+        return RequestCancelled(sent=False)
+    reasons = [f.value for f in getattr(error, "reasons", ()) if isinstance(f, Failure)]
+    if any(isinstance(reason, CancelledError) for reason in reasons):
+        return RequestCancelled(sent=True)
+    if isinstance(error, _NOT_WRITTEN):
+        return NotSent(f"the request was not sent: {_words(error)}", error)
+    kind: type[NetworkError] = ReplyLost
+    words = "; ".join(map(_words, reasons)) or _words(error)
+    return kind(f"the request was sent and its reply was lost: {words}", error)
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _headers(reply: IResponse) -> Headers:
+    return Headers._received(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, values in reply.headers.getAllRawHeaders()
+        for value in values
+        if value or name.lower() != b"content-encoding"  # Twisted's decoder adds an empty one
+    )
+
+
+def _wrong_head(head: Response, reply: IResponse) -> str:
+    """What Twisted lets pass and a client must not; empty if nothing."""
+    if tuple(reply.version) not in ((b"HTTP", 1, 0), (b"HTTP", 1, 1)):
+        return f"the version {reply.version!r} is not HTTP/1.0 or 1.1"
+    if not 100 <= head.status <= 599:
+        return "there is no such status"
+    if any("\0" in name or "\0" in value for name, value in head.headers):
+        return "a header field holds NUL"
+    if "Content-Encoding" in head.headers or _decodes(reply):
+        # Inflating is how 200 KB become 200 MB; etcd never compresses.
+        return "the body is compressed, unasked"
+    return ""
+
+
+def _decodes(reply: Any) -> bool:
+    """Whether treq has put a decoder around the reply, and hidden the header."""
+    while reply is not None:
+        if isinstance(reply, GzipDecoder):
+            return True
+        reply = getattr(reply, "original", None)
+    return False
+
+
+def _tell(on_head: Callable[[Response], None], head: Response) -> None:
+    try:
+        on_head(head)
+    except Exception:
+        _log.failure("on_head raised; the response is read on")
+
+
+class _Payload(bytes):
+    """A body that is true even when it is empty.
+
+    treq leaves an empty body out, and Twisted's pool repeats a DELETE without a
+    body by itself when a kept connection breaks: a write repeated behind the
+    caller's back.
+    """
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class _WireHeaders(WebHeaders):
+    """Header fields to which treq's own agents can add none.
+
+    They would add ``Accept-Encoding``, and ``Cookie`` where there is none.
+    """
+
+    def addRawHeader(self, name: Any, value: Any) -> None:
+        if name.lower() != b"accept-encoding":
+            super().addRawHeader(name, value)
+
+    def hasHeader(self, name: Any) -> bool:
+        return name.lower() == b"cookie" or super().hasHeader(name)
+
+
+def _wire_headers(headers: Headers) -> WebHeaders:
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        fields.setdefault(name.lower().encode("ascii"), []).append(value.encode("latin-1"))
+    return _WireHeaders(fields)
+
+
+class _Body(Protocol):
+    """Reads a body, and no more of it than allowed."""
+
+    def __init__(self, limit: int, head: Response) -> None:
+        self.finished: Deferred[bytes] = Deferred()
+        self._limit = limit
+        self._head = head
+        self._pieces: list[bytes] = []
+        self._length = 0
+
+    def ignored(self) -> IProtocol:
+        """This reader, where nobody waits for it: any body at all ends the connection."""
+        self.finished.addErrback(lambda _: None)
+        return self
+
+    def dataReceived(self, data: bytes) -> None:
+        self._length += len(data)
+        if self._length <= self._limit:
+            self._pieces.append(data)
+            return
+        self.stop()
+        if not self.finished.called:
+            shown, limit = b"".join(self._pieces) + data, self._limit
+            reason = f"the body is longer than {limit} bytes"
+            self.finished.errback(ResponseTooLarge(self._head.status, shown[:200], reason))
+
+    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:
+        if self.finished.called:
+            return
+        if reason.check(ResponseDone):
+            self.finished.callback(b"".join(self._pieces))
+        else:
+            # PotentialDataLoss too: a body that ends with the connection may
+            # have been cut short, and nothing tells.
+            self.finished.errback(reason)
+
+    def stop(self) -> None:
+        """Close the connection, unless the body has ended."""
+        if self.transport is not None:
+            self.transport.loseConnection()

@@ -1,0 +1,76 @@
+"""Keeping track of what is under way, so that closing can end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
+from twisted.python.failure import Failure
+
+from txetcd.errors import ServiceClosed
+
+__all__ = ["InFlight"]
+
+T = TypeVar("T")
+
+
+class InFlight(Generic[T]):
+    """The Deferreds that have not fired yet.
+
+    After `close` each of them has ended, and no other is begun.
+    """
+
+    __slots__ = ("_deferreds", "closed")
+
+    def __init__(self) -> None:
+        self._deferreds: set[Deferred[T]] = set()
+        self.closed = False
+
+    def add(self, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
+        """Begin something, and keep track of it until it ends.
+
+        Returns:
+            The Deferred that ``begin`` returned.  It fails with `ServiceClosed`
+            if it was ended by `close`, or if all was closed already.
+        """
+        if self.closed:
+            return fail(ServiceClosed())
+        deferred = begin()
+        if not deferred.called or deferred.paused:
+            self._deferreds.add(deferred)
+            deferred.addBoth(self._ended, deferred)
+        return deferred
+
+    def _ended(self, result: T, deferred: Deferred[T]) -> T | Failure:
+        self._deferreds.discard(deferred)
+        if self.closed and isinstance(result, Failure) and result.check(CancelledError):
+            return Failure(ServiceClosed(getattr(result.value, "possibly_applied", True)))
+        return result
+
+    def close(self) -> Deferred[None]:
+        """Cancel all, and begin no more.
+
+        Returns:
+            A Deferred that fires with None when all have ended.
+        """
+        self.closed = True
+        waiting = [Deferred() for _ in self._deferreds]
+        for deferred, ended in zip(list(self._deferreds), waiting):
+            deferred.addBoth(_passing(ended))
+            deferred.cancel()
+        return DeferredList(waiting).addCallback(lambda _: None)
+
+    def __len__(self) -> int:
+        return len(self._deferreds)
+
+    def __repr__(self) -> str:
+        return f"<InFlight {'closed' if self.closed else 'open'}, {len(self)} under way>"
+
+
+def _passing(ended: Deferred[None]) -> Callable[[T], T]:
+    def passed(result: T) -> T:
+        ended.callback(None)
+        return result
+
+    return passed

@@ -1,0 +1,141 @@
+"""One observer's poll: a snapshot, then every change; after a failure, on again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from twisted.internet.defer import CancelledError
+
+from txetcd.backoff import Backoff
+from txetcd.errors import BackoffsExhausted, KeyNotFound, NotDir, ServiceClosed, UnexpectedResponse
+from txetcd.keys.changes import Changes, HistoryLost
+from txetcd.keys.session import Session
+from txetcd.model.node import NodeOp
+from txetcd.model.op import Get
+
+__all__ = ["MISSING", "Poll"]
+
+#: How etcd says that there is no such key: the second, that one above it is a file.
+MISSING = (KeyNotFound, NotDir)
+
+#: How many failures in a row are remembered for the final error.
+REMEMBERED = 16
+
+
+class Poll:
+    """Reads a key, then follows its changes, and reads it again when history is lost.
+
+    Between two snapshots every change is told once, in order.  A snapshot is told
+    first, and again exactly where changes were or may have been lost.  It is pulled:
+    nothing is asked of the server between two calls of `next`.
+
+    Args:
+        session: What is asked.
+        path: The key.
+        recursive: Whether all that is below counts too.
+        backoff: The delays after failures in a row.
+    """
+
+    def __init__(self, session: Session, path: str, recursive: bool, backoff: Backoff) -> None:
+        self._session = session
+        self._path = path
+        self._recursive = recursive
+        self._backoff = backoff
+        self._changes: Changes | None = None
+        self._lost: HistoryLost | None = HistoryLost(certain=True)
+        self._delays: Iterator[float] = iter(backoff)
+        self._delay = 0.0
+        self._rested = True
+        self._errors: deque[Exception] = deque(maxlen=REMEMBERED)
+
+    async def next(self) -> NodeOp:
+        """A snapshot, or the next change.
+
+        It may be called again after any error but the last two; a failure that
+        passes is followed by the delay of the schedule, at the next call.
+
+        Raises:
+            KeyNotFound: A snapshot: there is no such key.  (`NotDir`: likewise, and
+                one above it is a file.)
+            Exception: A failure that passes.
+            BackoffsExhausted: The schedule has ended.
+            ServiceClosed: The session was closed.
+        """
+        while True:
+            await self._rest()
+            try:
+                op = await self._step()
+            except (CancelledError, ServiceClosed):
+                raise
+            except MISSING:
+                self._succeeded()
+                raise
+            except Exception as error:
+                raise self.failed(error) from None
+            self._succeeded()
+            if op is not None:
+                return op
+
+    async def _step(self) -> NodeOp | None:
+        if self._changes is not None and self._lost is None:
+            try:
+                return await self._changes.next()
+            except HistoryLost as lost:
+                self._lost = lost
+        return await self._read()
+
+    async def _read(self) -> NodeOp | None:
+        """A snapshot; None if the history turns out not to be lost."""
+        missing: KeyNotFound | NotDir | None = None
+        try:
+            op = await self._session(Get(self._path, self._recursive, quorum=True))
+            index = op.etcd.index
+        except MISSING as error:
+            missing, index = error, error.index
+        if index == 0:
+            raise UnexpectedResponse(200, reason="the server tells no index (X-Etcd-Index)")
+        lost, self._lost = self._lost, None
+        if lost is not None and not lost.certain and self._changes is not None:
+            # The member that was asked was behind; the cluster is not.
+            if index + 1 >= self._changes.index:
+                return None
+        self._changes = Changes(self._session, self._path, self._recursive, index + 1)
+        if missing is not None:
+            raise missing
+        return op
+
+    def failed(self, error: Exception) -> Exception:
+        """Count a failure; the error to tell of it, which is the last if it says so."""
+        if self._was_well():
+            self._succeeded()
+        self._errors.append(error)
+        delay = next(self._delays, None)
+        if delay is None:
+            return BackoffsExhausted(self._path, tuple(self._errors))
+        self._delay, self._rested = delay, False
+        return error
+
+    def _was_well(self) -> bool:
+        """Whether a wait was parked for longer than the last delay before it failed.
+
+        A quiet key whose connections are cut now and then is well, and waits the
+        first delay each time; one that fails at once waits longer and longer.
+        """
+        heard = self._changes.heard if self._changes is not None else None
+        return heard is not None and self._session.clock.seconds() - heard >= self._delay
+
+    def _succeeded(self) -> None:
+        self._errors.clear()
+        self._delays = iter(self._backoff)
+        self._delay = 0.0
+
+    async def _rest(self) -> None:
+        if not self._rested:
+            await self._session.sleep(self._delay)
+            self._rested = True
+
+    def __repr__(self) -> str:
+        state = repr(self._changes) if self._changes is not None else "not read yet"
+        failures = f", {len(self._errors)} failures" if self._errors else ""
+        return f"<Poll of {self._path!r}: {state}{failures}>"

@@ -1,0 +1,56 @@
+"""What all keys of one client share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from txetcd.inflight import InFlight
+from txetcd.model.node import NodeOp
+from txetcd.model.op import Op
+from txetcd.model.outcome import settle
+from txetcd.service import Service, Status
+
+__all__ = ["Session"]
+
+
+class Session(Service[Op, NodeOp]):
+    """The service of operations that keys ask, and the clock that watches wait by.
+
+    It keeps track of all that is under way, so that `close` leaves nothing behind;
+    and it holds to the promise about writes whatever filters stand below: a write
+    that may have been carried out fails with `AmbiguousWrite`.
+
+    Args:
+        service: Any service of operations.
+        clock: Delays; a reactor, or `twisted.internet.task.Clock`.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, service: Service[Op, NodeOp], clock: IReactorTime) -> None:
+        self.clock = clock
+        self._service = service
+        self._in_flight: InFlight[Any] = InFlight()
+
+    def apply(self, request: Op) -> Deferred[NodeOp]:
+        answer: Deferred[NodeOp] = self._in_flight.add(lambda: self._service(request))
+        return answer.addErrback(settle, request)
+
+    def sleep(self, seconds: float) -> Deferred[None]:
+        """Fire with None after a time; fail with `ServiceClosed` on `close`."""
+        return self._in_flight.add(lambda: deferLater(self.clock, seconds))
+
+    def close(self) -> Deferred[None]:
+        """End all that is under way (`ServiceClosed`), then close the service below."""
+        return self._in_flight.close().addCallback(lambda _: self._service.close())
+
+    @property
+    def status(self) -> Status:
+        return Status.CLOSED if self._in_flight.closed else self._service.status
+
+    def __repr__(self) -> str:
+        return repr(self._service)

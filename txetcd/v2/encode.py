@@ -1,0 +1,178 @@
+"""Operations as HTTP requests of the v2 API.
+
+Parameters of a PUT or POST travel in a form in the body, all others in the query:
+etcd reads no body of a DELETE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, quote_from_bytes
+
+from txetcd.http.headers import Headers
+from txetcd.http.message import Request, Response
+from txetcd.model.op import (
+    CompareAndDelete,
+    CompareAndSwap,
+    Create,
+    CreateInOrder,
+    Delete,
+    Get,
+    Op,
+    Refresh,
+    Set,
+)
+from txetcd.v2.state import state_of
+
+__all__ = ["encode"]
+
+PREFIX = "/v2/keys"
+#: etcd looks for the end of the request line in the first 4096 bytes of a
+#: connection (``soheilhy/cmux``, ``HTTP1``) and resets it if there is none.
+MAX_REQUEST_LINE = 4096
+#: The longest form that Go reads (``net/http``, ``Request.ParseForm``).
+MAX_FORM = 10 * 1024 * 1024
+
+#: Without its type etcd does not read the form and stores an empty value.
+_FORM = Headers({"Content-Type": "application/x-www-form-urlencoded"})
+_PLAIN = Headers()
+
+#: Parameters in order; those that are None are left out.
+Params = list[tuple[str, Any]]
+
+
+def encode(op: Op) -> Request:
+    """The request for an operation.
+
+    Raises:
+        ValueError: The v2 API cannot carry it: a value that is not UTF-8, an
+            empty value to compare with, a request that is too long.
+        TypeError: The v2 API knows no such operation.
+    """
+    try:
+        method, params = _ENCODERS[type(op)](op)
+    except KeyError:
+        raise TypeError(f"the v2 API has no operation {op!r}") from None
+    form = "&".join(f"{name}={_text(op, name, value)}" for name, value in params if value is not None)
+    in_body = method in ("PUT", "POST")
+    wait = isinstance(op, Get) and op.wait
+    request = Request(
+        method,
+        PREFIX + quote(op.path),
+        "" if in_body else form,
+        _FORM if in_body else _PLAIN,
+        form.encode("ascii") if in_body else b"",
+        long_poll=wait,
+        on_head=_on_head(op) if wait else None,
+    )
+    _check_lengths(op, request)
+    return request
+
+
+def _get(op: Get) -> tuple[str, Params]:
+    return "GET", [
+        ("recursive", op.recursive or None),
+        ("quorum", op.quorum or None),
+        ("sorted", op.sorted or None),
+        ("wait", op.wait or None),
+        ("waitIndex", op.wait_index),
+    ]
+
+
+def _set(op: Set) -> tuple[str, Params]:
+    return "PUT", [*_content(op), ("prevExist", True if op.prev_exist else None)]
+
+
+def _create(op: Create) -> tuple[str, Params]:
+    return "PUT", [*_content(op), ("prevExist", False)]
+
+
+def _create_in_order(op: CreateInOrder) -> tuple[str, Params]:
+    return "POST", _content(op)
+
+
+def _compare_and_swap(op: CompareAndSwap) -> tuple[str, Params]:
+    return "PUT", [
+        *_content(op),
+        ("prevExist", op.prev_exist),
+        ("prevIndex", op.prev_index),
+        ("prevValue", _comparable(op)),
+    ]
+
+
+def _compare_and_delete(op: CompareAndDelete) -> tuple[str, Params]:
+    return "DELETE", [("prevIndex", op.prev_index), ("prevValue", _comparable(op))]
+
+
+def _delete(op: Delete) -> tuple[str, Params]:
+    return "DELETE", [("dir", op.dir or None), ("recursive", op.recursive or None)]
+
+
+def _refresh(op: Refresh) -> tuple[str, Params]:
+    return "PUT", [("ttl", op.ttl), ("refresh", True), ("prevExist", True)]
+
+
+_ENCODERS: dict[type[Op], Callable[[Any], tuple[str, Params]]] = {
+    Get: _get,
+    Set: _set,
+    Create: _create,
+    CreateInOrder: _create_in_order,
+    CompareAndSwap: _compare_and_swap,
+    CompareAndDelete: _compare_and_delete,
+    Delete: _delete,
+    Refresh: _refresh,
+}
+
+
+def _content(op: Set | Create | CreateInOrder | CompareAndSwap) -> Params:
+    # An empty ttl removes the lease; ttl=0 would make the key and then expire it.
+    ttl = "" if op.ttl == 0 else op.ttl
+    if op.value is None:
+        return [("dir", True), ("ttl", ttl)]
+    return [("value", op.value), ("ttl", ttl)]
+
+
+def _comparable(op: CompareAndSwap | CompareAndDelete) -> bytes | None:
+    if op.prev_value == b"":
+        raise ValueError(f"{op}: etcd v2 cannot compare with an empty value: use prev_index")
+    return op.prev_value
+
+
+def _text(op: Op, name: str, value: bytes | str | bool | int) -> str:
+    if isinstance(value, bytes):
+        try:
+            value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{op}: etcd v2 carries text alone, and {name} is not UTF-8: {value[:60]!r} "
+                f"({error.reason} at byte {error.start}); encode it, as base64 for example"
+            ) from None
+        return quote_from_bytes(value, safe="")
+    return str(value).lower()
+
+
+def _on_head(op: Get) -> Callable[[Response], None] | None:
+    told = op.on_state
+    if told is None:
+        return None
+
+    def on_head(head: Response) -> None:
+        if head.status == 200:
+            told(state_of(head))
+
+    return on_head
+
+
+def _check_lengths(op: Op, request: Request) -> None:
+    line = len(request.method) + len(request.target) + len("  HTTP/1.1\r\n")
+    if line > MAX_REQUEST_LINE:
+        raise ValueError(
+            f"{str(op)[:80]}…: the request line has {line} bytes, and etcd resets a connection "
+            f"that begins with more than {MAX_REQUEST_LINE}: use a shorter key or prev_value"
+        )
+    if len(request.body) > MAX_FORM:
+        raise ValueError(
+            f"{op}: the encoded form has {len(request.body)} bytes, and etcd reads at most "
+            f"{MAX_FORM}: use a shorter value"
+        )

@@ -1,0 +1,35 @@
+"""What versions a server reports (``GET /version``)."""
+
+from __future__ import annotations
+
+from txetcd.errors import UnexpectedResponse
+from txetcd.http.message import Request, Response
+from txetcd.model.node import Version
+from txetcd.service import Filter, Service
+from txetcd.v2.decode import decode_error, decode_json
+
+__all__ = ["Versions"]
+
+
+class Versions(Filter[None, Version, Request, Response]):
+    """Asks a server for its version: a service of it takes None.
+
+    Fails with `UnexpectedResponse` where the answer is no version.
+
+    .. versionadded:: 0.1
+    """
+
+    async def apply(self, request: None, service: Service[Request, Response]) -> Version:
+        response = await service(Request("GET", "/version"))
+        if response.status != 200:
+            raise decode_error(response)
+        document = decode_json(response)
+        server, cluster = document.get("etcdserver"), document.get("etcdcluster")
+        if not isinstance(server, str) or not isinstance(cluster, str):
+            error = UnexpectedResponse(200, response.body, "it names no version")
+            error.locate(endpoint=response.endpoint)
+            raise error
+        return Version(server, cluster)
+
+    def __repr__(self) -> str:
+        return "v2.Versions()"
