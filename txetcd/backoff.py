@@ -76,7 +76,7 @@ class Backoff:
 
     @classmethod
     def linear(cls, start: Duration, offset: Duration, maximum: Duration = math.inf) -> Backoff:
-        """``min(maximum, start + n * offset)`` for n = 0, 1, …
+        """``min(maximum, start + n * offset)`` for n = 0, 1 and so on.
 
         Raises:
             ValueError: An argument is negative, or start or offset is not finite.
@@ -91,7 +91,7 @@ class Backoff:
     def exponential(
         cls, start: Duration, multiplier: float = 2.0, maximum: Duration = math.inf
     ) -> Backoff:
-        """``min(maximum, start * multiplier ** n)`` for n = 0, 1, …
+        """``min(maximum, start * multiplier ** n)`` for n = 0, 1 and so on.
 
         Raises:
             ValueError: An argument is negative, or start or multiplier is not finite.

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorTime
 
 from txetcd import v2
 from txetcd.balance import Failover
+from txetcd.clock import Clock
 from txetcd.filters import Retry, Timeout
 from txetcd.http.authentication import BasicAuthentication
 from txetcd.http.message import Request, Response
@@ -47,7 +47,7 @@ class Etcd:
         keys: Service[Op, NodeOp],
         *,
         versions: Service[None, Version] | None = None,
-        clock: IReactorTime | None = None,
+        clock: Clock | None = None,
     ) -> None:
         if not isinstance(keys, Service):
             raise TypeError(f"Etcd needs a service of operations, not {keys!r}; see connect()")
@@ -146,7 +146,7 @@ def connect(
 
 
 def default_stack(
-    clock: IReactorTime,
+    clock: Clock,
     *,
     timeout: float = DEFAULT_TIMEOUT,
     auth: tuple[str, str] | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 from twisted.python.failure import Failure
@@ -42,7 +42,7 @@ class InFlight(Generic[T]):
             deferred.addBoth(self._ended, deferred)
         return deferred
 
-    def _ended(self, result: T, deferred: Deferred[T]) -> T | Failure:
+    def _ended(self, result: Any, deferred: Deferred[T]) -> Any:
         self._deferreds.discard(deferred)
         if self.closed and isinstance(result, Failure) and result.check(CancelledError):
             return Failure(ServiceClosed(getattr(result.value, "possibly_applied", True)))
@@ -55,8 +55,8 @@ class InFlight(Generic[T]):
             A Deferred that fires with None when all have ended.
         """
         self.closed = True
-        waiting = [Deferred() for _ in self._deferreds]
-        for deferred, ended in zip(list(self._deferreds), waiting):
+        waiting: list[Deferred[None]] = [Deferred() for _ in self._deferreds]
+        for deferred, ended in zip(list(self._deferreds), waiting, strict=True):
             deferred.addBoth(_passing(ended))
             deferred.cancel()
         return DeferredList(waiting).addCallback(lambda _: None)
@@ -68,8 +68,8 @@ class InFlight(Generic[T]):
         return f"<InFlight {'closed' if self.closed else 'open'}, {len(self)} under way>"
 
 
-def _passing(ended: Deferred[None]) -> Callable[[T], T]:
-    def passed(result: T) -> T:
+def _passing(ended: Deferred[None]) -> Callable[[Any], Any]:
+    def passed(result: Any) -> Any:
         ended.callback(None)
         return result
 

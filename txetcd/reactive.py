@@ -42,7 +42,7 @@ class Event(ABC, Generic[T]):
     """
 
     @abstractmethod
-    def register(self, witness: Witness[T]) -> Closable:  # type: ignore[misc]  # T is only told
+    def register(self, witness: Witness[T]) -> Closable:
         """Tell ``witness`` of each occurrence from now on, until the result is closed."""
 
     @abstractmethod

@@ -276,7 +276,7 @@ class ServiceFactory(Generic[Req, Rep]):
 
 class _FunctionService(Service[Req, Rep]):
     def __init__(self, function: Callable[[Req], MaybeAwaitable[Rep]]) -> None:
-        self.apply = function  # type: ignore[method-assign]  # the function is the method
+        self.apply = function  # type: ignore[method-assign, assignment]  # it is the method
 
     def __repr__(self) -> str:
         return f"Service.mk({_name(self.apply)})"
@@ -284,7 +284,7 @@ class _FunctionService(Service[Req, Rep]):
 
 class _FunctionFilter(Filter[Any, Any, Any, Any]):
     def __init__(self, function: Callable[[Any, Service[Any, Any]], Any]) -> None:
-        self.apply = function  # type: ignore[method-assign]  # the function is the method
+        self.apply = function  # type: ignore[method-assign, assignment]  # it is the method
 
     def __repr__(self) -> str:
         return f"Filter.mk({_name(self.apply)})"
@@ -292,7 +292,7 @@ class _FunctionFilter(Filter[Any, Any, Any, Any]):
 
 class _FunctionFactory(ServiceFactory[Req, Rep]):
     def __init__(self, function: Callable[[], MaybeAwaitable[Service[Req, Rep]]]) -> None:
-        self.apply = function  # type: ignore[method-assign]  # the function is the method
+        self.apply = function  # type: ignore[method-assign]  # it is the method
 
     def __repr__(self) -> str:
         return f"ServiceFactory.mk({_name(self.apply)})"

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from txetcd.backoff import Backoff
+from txetcd.clock import Clock, sleep
 from txetcd.errors import RequestCancelled, TxetcdError
 from txetcd.filters.retry_budget import RetryBudget
 from txetcd.service import Filter, Service
@@ -73,7 +72,7 @@ class Retry(Filter[Req, Rep, Req, Rep]):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: Clock,
         *,
         policy: Policy = when_safe,
         backoff: Backoff = DEFAULT_BACKOFF,
@@ -124,16 +123,17 @@ class _Attempts:
         delay = self._retry._delay(self._request, outcome, self._delays)
         if delay is None:
             return self._with_reasons(outcome)
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, Failure) and outcome.value is not None:
             self._errors.append(outcome.value)
-        pause = deferLater(self._retry._clock, delay).addErrback(self._given_up)
+        pause = sleep(self._retry._clock, delay).addErrback(self._given_up)
         return pause.addCallback(lambda _: self.begin())
 
-    def _given_up(self, failure: Failure) -> Failure:
+    def _given_up(self, failure: Failure) -> Any:
         failure.trap(CancelledError)
         return self._with_reasons(Failure(RequestCancelled(sent=False)))
 
     def _with_reasons(self, outcome: Any) -> Any:
-        if self._errors and isinstance(outcome, Failure) and outcome.check(TxetcdError):
-            outcome.value.reasons = (*self._errors, *outcome.value.reasons)
+        error = outcome.value if isinstance(outcome, Failure) else None
+        if self._errors and isinstance(error, TxetcdError):
+            error.reasons = (*self._errors, *error.reasons)
         return outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from twisted.internet.interfaces import IReactorTime
+from txetcd.clock import Clock
 
 __all__ = ["RetryBudget"]
 
@@ -32,7 +32,7 @@ class RetryBudget:
 
     def __init__(
         self,
-        clock: IReactorTime,
+        clock: Clock,
         ttl: float = 10.0,
         min_per_second: float = 10.0,
         ratio: float = 0.2,

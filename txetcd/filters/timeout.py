@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from txetcd.clock import Clock
 from txetcd.errors import RequestTimedOut
 from txetcd.service import Filter, Service
 
@@ -50,7 +50,7 @@ class Timeout(Filter[Req, Rep, Req, Rep]):
     def __init__(
         self,
         seconds: float,
-        clock: IReactorTime,
+        clock: Clock,
         *,
         unless: Callable[[Req], bool] = _long_poll,
     ) -> None:

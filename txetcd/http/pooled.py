@@ -7,12 +7,11 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer
-from twisted.internet.task import deferLater
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from txetcd.clock import sleep
 from txetcd.http.treq import DEFAULT_MAX_BODY, TreqService
 
 __all__ = ["pooled_service"]
@@ -40,14 +39,17 @@ def pooled_service(
     # It would repeat a DELETE whose connection broke, among others.
     pool.retryAutomatically = False
     pool.maxPersistentPerHost = KEPT
-    agent = Agent(reactor, connectTimeout=connect_timeout, pool=pool)
-    client = HTTPClient(agent, _NoCookies(), _BytesProducer)
+    # Any: interfaces of zope.interface are not known to type checkers.
+    agent: Any = Agent(reactor, connectTimeout=connect_timeout, pool=pool)
+    cookies: Any = _NoCookies()
+    producer: Any = _BytesProducer
+    client = HTTPClient(agent, cookies, producer)
 
     def free() -> Deferred[None]:
         # A connection that was given up goes within the next turns of the reactor.
         closed: Deferred[Any] = pool.closeCachedConnections()
         for _ in range(2):
-            closed.addCallback(lambda _: deferLater(reactor, 0))
+            closed.addCallback(lambda _: sleep(reactor, 0))
         return closed
 
     return TreqService(client, url, max_body=max_body, on_close=free)
@@ -72,7 +74,7 @@ class _BytesProducer:
         self._body = body
         self.length = len(body)
 
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+    def startProducing(self, consumer: Any) -> Deferred[None]:
         consumer.write(self._body)
         return succeed(None)
 

@@ -17,19 +17,15 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import (
     ConnectError,
     ConnectingCancelledError,
-    ConnectionClosed,
     DNSLookupError,
 )
-from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import GzipDecoder, ResponseDone
 from twisted.web.http_headers import Headers as WebHeaders
-from twisted.web.iweb import IResponse
 
 from txetcd.errors import (
-    NetworkError,
     NotSent,
     ReplyLost,
     RequestCancelled,
@@ -42,11 +38,6 @@ from txetcd.http.message import Request, Response
 from txetcd.inflight import InFlight
 from txetcd.service import Service, Status
 
-try:
-    from twisted.web._newclient import RequestNotSent
-except ImportError:  # pragma: no cover - the name has no public home
-    RequestNotSent = ConnectError
-
 __all__ = ["DEFAULT_MAX_BODY", "TreqService", "parse_url"]
 
 #: A recursive get of a large tree is the longest reply there is; 64 MiB holds
@@ -54,7 +45,7 @@ __all__ = ["DEFAULT_MAX_BODY", "TreqService", "parse_url"]
 DEFAULT_MAX_BODY = 64 * 1024 * 1024
 
 #: What Twisted raises only when no byte was written.
-_NOT_WRITTEN = (ConnectError, ConnectingCancelledError, DNSLookupError, RequestNotSent)
+_NOT_WRITTEN = (ConnectError, DNSLookupError)
 
 _log = Logger()
 
@@ -131,7 +122,7 @@ class TreqService(Service[Request, Response]):
             unbuffered=True,
         )
 
-    def _check(self, head: Response, reply: IResponse) -> None:
+    def _check(self, head: Response, reply: Any) -> None:
         wrong = _wrong_head(head, reply)
         if wrong:
             reply.deliverBody(_Body(0, head).ignored())
@@ -197,21 +188,22 @@ def _translate(error: Exception) -> TxetcdError:
         return RequestCancelled(sent=True)
     if isinstance(error, ConnectingCancelledError):
         return RequestCancelled(sent=False)
-    reasons = [f.value for f in getattr(error, "reasons", ()) if isinstance(f, Failure)]
+    failures = [each for each in getattr(error, "reasons", ()) if isinstance(each, Failure)]
+    reasons = [each.value for each in failures if each.value is not None]
     if any(isinstance(reason, CancelledError) for reason in reasons):
         return RequestCancelled(sent=True)
-    if isinstance(error, _NOT_WRITTEN):
+    # RequestNotSent has no public name in Twisted.
+    if isinstance(error, _NOT_WRITTEN) or type(error).__name__ == "RequestNotSent":
         return NotSent(f"the request was not sent: {_words(error)}", error)
-    kind: type[NetworkError] = ReplyLost
     words = "; ".join(map(_words, reasons)) or _words(error)
-    return kind(f"the request was sent and its reply was lost: {words}", error)
+    return ReplyLost(f"the request was sent and its reply was lost: {words}", error)
 
 
 def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
-def _headers(reply: IResponse) -> Headers:
+def _headers(reply: Any) -> Headers:
     return Headers._received(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, values in reply.headers.getAllRawHeaders()
@@ -220,7 +212,7 @@ def _headers(reply: IResponse) -> Headers:
     )
 
 
-def _wrong_head(head: Response, reply: IResponse) -> str:
+def _wrong_head(head: Response, reply: Any) -> str:
     """What Twisted lets pass and a client must not; empty if nothing."""
     if tuple(reply.version) not in ((b"HTTP", 1, 0), (b"HTTP", 1, 1)):
         return f"the version {reply.version!r} is not HTTP/1.0 or 1.1"
@@ -283,6 +275,9 @@ def _wire_headers(headers: Headers) -> WebHeaders:
     return _WireHeaders(fields)
 
 
+_DONE = Failure(ResponseDone())
+
+
 class _Body(Protocol):
     """Reads a body, and no more of it than allowed."""
 
@@ -293,7 +288,7 @@ class _Body(Protocol):
         self._pieces: list[bytes] = []
         self._length = 0
 
-    def ignored(self) -> IProtocol:
+    def ignored(self) -> _Body:
         """This reader, where nobody waits for it: any body at all ends the connection."""
         self.finished.addErrback(lambda _: None)
         return self
@@ -309,7 +304,7 @@ class _Body(Protocol):
             reason = f"the body is longer than {limit} bytes"
             self.finished.errback(ResponseTooLarge(self._head.status, shown[:200], reason))
 
-    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:
+    def connectionLost(self, reason: Failure = _DONE) -> None:
         if self.finished.called:
             return
         if reason.check(ResponseDone):
@@ -321,5 +316,6 @@ class _Body(Protocol):
 
     def stop(self) -> None:
         """Close the connection, unless the body has ended."""
-        if self.transport is not None:
-            self.transport.loseConnection()
+        transport: Any = self.transport
+        if transport is not None:
+            transport.loseConnection()

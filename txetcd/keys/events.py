@@ -157,7 +157,7 @@ class _Registration:
         if self._waiting is not None:
             self._waiting.cancel()
         ended: Deferred[None] = Deferred()
-        self._running.addBoth(lambda result: ended.callback(None) or result)
+        self._running.addCallback(ended.callback)
         return ended
 
     def __repr__(self) -> str:

@@ -96,10 +96,10 @@ class Poll:
         if index == 0:
             raise UnexpectedResponse(200, reason="the server tells no index (X-Etcd-Index)")
         lost, self._lost = self._lost, None
-        if lost is not None and not lost.certain and self._changes is not None:
+        cursor = 0 if self._changes is None else self._changes.index
+        if lost is not None and not lost.certain and index + 1 >= cursor:
             # The member that was asked was behind; the cluster is not.
-            if index + 1 >= self._changes.index:
-                return None
+            return None
         self._changes = Changes(self._session, self._path, self._recursive, index + 1)
         if missing is not None:
             raise missing

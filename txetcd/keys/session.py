@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
+from txetcd.clock import Clock, sleep
 from txetcd.inflight import InFlight
 from txetcd.model.node import NodeOp
 from txetcd.model.op import Op
@@ -31,7 +30,7 @@ class Session(Service[Op, NodeOp]):
     .. versionadded:: 0.1
     """
 
-    def __init__(self, service: Service[Op, NodeOp], clock: IReactorTime) -> None:
+    def __init__(self, service: Service[Op, NodeOp], clock: Clock) -> None:
         self.clock = clock
         self._service = service
         self._in_flight: InFlight[Any] = InFlight()
@@ -42,7 +41,7 @@ class Session(Service[Op, NodeOp]):
 
     def sleep(self, seconds: float) -> Deferred[None]:
         """Fire with None after a time; fail with `ServiceClosed` on `close`."""
-        return self._in_flight.add(lambda: deferLater(self.clock, seconds))
+        return self._in_flight.add(lambda: sleep(self.clock, seconds))
 
     def close(self) -> Deferred[None]:
         """End all that is under way (`ServiceClosed`), then close the service below."""

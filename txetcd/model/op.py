@@ -70,17 +70,20 @@ def _ttl(ttl: Ttl | None) -> int | None:
     return math.ceil(seconds)
 
 
-def _index(least: int) -> Callable[[int | None], int | None]:
-    def checked(index: int | None) -> int | None:
-        if index is None:
-            return None
-        if isinstance(index, bool) or not isinstance(index, int):
-            raise TypeError(f"an index is a whole number, not {index!r}")
-        if not least <= index <= MAX_INDEX:
-            raise ValueError(f"an index must lie between {least} and {MAX_INDEX}, not be {index!r}")
-        return index
+def _index(index: int | None) -> int | None:
+    if index is None:
+        return None
+    if isinstance(index, bool) or not isinstance(index, int):
+        raise TypeError(f"an index is a whole number, not {index!r}")
+    if not 0 <= index <= MAX_INDEX:
+        raise ValueError(f"an index must lie between 0 and {MAX_INDEX}, not be {index!r}")
+    return index
 
-    return checked
+
+def _prev_index(index: int | None) -> int | None:
+    if index == 0:
+        raise ValueError("prev_index=0 compares with nothing: etcd would overwrite anything")
+    return _index(index)
 
 
 @attrs.frozen
@@ -109,13 +112,9 @@ class Op:
         return f"{self.name} {self.path}"
 
 
-# A value may be a user's secret, and is any length: a repr tells its length.
 def _value_repr(value: bytes | None) -> str:
+    # It may be a secret of the user's, and of any length.
     return "None" if value is None else f"<{len(value)} bytes>"
-
-
-_VALUE = attrs.field(converter=_value, repr=_value_repr)
-_OPTIONAL_VALUE = attrs.field(converter=_optional_value, repr=_value_repr)
 
 
 @attrs.frozen
@@ -137,7 +136,7 @@ class Get(Op):
 
     recursive: bool = False
     wait: bool = False
-    wait_index: int | None = attrs.field(default=None, converter=_index(0))
+    wait_index: int | None = attrs.field(default=None, converter=_index)
     quorum: bool = False
     sorted: bool = False
     on_state: Callable[[State], None] | None = attrs.field(default=None, eq=False, repr=False)
@@ -159,7 +158,7 @@ class Set(Op):
 
     name = "set"
 
-    value: bytes | None = _OPTIONAL_VALUE
+    value: bytes | None = attrs.field(converter=_optional_value, repr=_value_repr)
     ttl: int | None = attrs.field(default=None, converter=_ttl)
     prev_exist: bool = False
 
@@ -170,7 +169,7 @@ class Create(Op):
 
     name = "create"
 
-    value: bytes | None = _OPTIONAL_VALUE
+    value: bytes | None = attrs.field(converter=_optional_value, repr=_value_repr)
     ttl: int | None = attrs.field(default=None, converter=_ttl)
 
 
@@ -180,7 +179,7 @@ class CreateInOrder(Op):
 
     name = "create_in_order"
 
-    value: bytes | None = _OPTIONAL_VALUE
+    value: bytes | None = attrs.field(converter=_optional_value, repr=_value_repr)
     ttl: int | None = attrs.field(default=None, converter=_ttl)
 
 
@@ -194,8 +193,8 @@ class CompareAndSwap(Op):
 
     name = "compare_and_swap"
 
-    value: bytes = _VALUE
-    prev_index: int | None = attrs.field(default=None, converter=_index(1))
+    value: bytes = attrs.field(converter=_value, repr=_value_repr)
+    prev_index: int | None = attrs.field(default=None, converter=_prev_index)
     prev_value: bytes | None = attrs.field(
         default=None, converter=_optional_value, repr=_value_repr
     )
@@ -225,7 +224,7 @@ class CompareAndDelete(Op):
 
     name = "compare_and_delete"
 
-    prev_index: int | None = attrs.field(default=None, converter=_index(1))
+    prev_index: int | None = attrs.field(default=None, converter=_prev_index)
     prev_value: bytes | None = attrs.field(
         default=None, converter=_optional_value, repr=_value_repr
     )

@@ -54,17 +54,17 @@ def encode(op: Op) -> Request:
         method, params = _ENCODERS[type(op)](op)
     except KeyError:
         raise TypeError(f"the v2 API has no operation {op!r}") from None
-    form = "&".join(f"{name}={_text(op, name, value)}" for name, value in params if value is not None)
+    given = [(name, value) for name, value in params if value is not None]
+    form = "&".join(f"{name}={_text(op, name, value)}" for name, value in given)
     in_body = method in ("PUT", "POST")
-    wait = isinstance(op, Get) and op.wait
     request = Request(
         method,
         PREFIX + quote(op.path),
         "" if in_body else form,
         _FORM if in_body else _PLAIN,
         form.encode("ascii") if in_body else b"",
-        long_poll=wait,
-        on_head=_on_head(op) if wait else None,
+        long_poll=op.long_poll,
+        on_head=_on_head(op) if isinstance(op, Get) else None,
     )
     _check_lengths(op, request)
     return request
