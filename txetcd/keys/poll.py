@@ -100,10 +100,13 @@ class Poll:
         if lost is not None and not lost.certain and index + 1 >= cursor:
             # The member that was asked was behind; the cluster is not.
             return None
-        self._changes = Changes(self._session, self._path, self._recursive, index + 1)
+        self._changes = self._follow(index + 1)
         if missing is not None:
             raise missing
         return op
+
+    def _follow(self, index: int) -> Changes:
+        return Changes(self._session, self._path, self._recursive, index)
 
     def failed(self, error: Exception) -> Exception:
         """Count a failure; the error to tell of it, which is the last if it says so."""
@@ -117,12 +120,15 @@ class Poll:
         return error
 
     def _was_well(self) -> bool:
-        """Whether a wait was parked for longer than the last delay before it failed.
+        """Whether the wait that failed had been parked for longer than the last delay.
 
         A quiet key whose connections are cut now and then is well, and waits the
         first delay each time; one that fails at once waits longer and longer.
         """
-        heard = self._changes.heard if self._changes is not None else None
+        if self._changes is None:
+            return False
+        # Asked once for each failure: a wait that is never heard of is not well.
+        heard, self._changes.heard = self._changes.heard, None
         return heard is not None and self._session.clock.seconds() - heard >= self._delay
 
     def _succeeded(self) -> None:

@@ -1,0 +1,334 @@
+"""The watch loop on a store in memory: nothing lost, nothing twice, whatever happens."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.keys.store import Store
+from tests.robustness.judge import Verdict, judge
+from txetcd import Action, Backoff, BackoffsExhausted, KeyNotFound, NodeOp, NotSent, ReplyLost
+from txetcd.errors import ServiceClosed
+from txetcd.keys.changes import REARM
+from txetcd.keys.poll import Poll
+from txetcd.keys.session import Session
+
+BACKOFF = Backoff.constant(0.01)
+
+
+class Watcher:
+    """Pulls a poll for as long as it has something to give; keeps what it was told."""
+
+    def __init__(self, store, clock, path="/w", recursive=True, backoff=BACKOFF, make=Poll):
+        self.session = Session(store, clock)
+        self.poll = make(self.session, path, recursive, backoff)
+        self.told: list[NodeOp | KeyNotFound] = []
+        self.errors: list[BaseException] = []
+        self.ended = Deferred.fromCoroutine(self._run())
+
+    async def _run(self):
+        while True:
+            try:
+                self.told.append(await self.poll.next())
+            except KeyNotFound as missing:
+                self.told.append(missing)
+            except (BackoffsExhausted, ServiceClosed) as error:
+                self.errors.append(error)
+                return
+            except Exception as error:
+                self.errors.append(error)
+
+
+class Case(SynchronousTestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.store = Store(capacity=20)
+
+    def watch(self, **options):
+        self.watcher = Watcher(self.store, self.clock, **options)
+        self.addCleanup(self.watcher.session.close)
+        return self.watcher
+
+    def settle(self, seconds=1.0):
+        for _ in range(int(seconds / 0.01)):
+            self.clock.advance(0.01)
+
+    def verdict(self) -> Verdict:
+        self.settle()
+        return judge(self.store.truth, self.watcher.told)
+
+
+class ScanTests(Case):
+    def test_the_first_that_is_told_is_a_snapshot(self):
+        self.store.set("/w/a", b"1")
+        self.watch()
+        self.assertEqual([op.action for op in self.watcher.told], [Action.GET])
+        self.assertEqual(self.watcher.told[0].node.nodes[0].value, b"1")
+        self.assertTrue(self.store.asked[0].quorum)
+
+    def test_a_missing_key_is_told_and_waited_for(self):
+        self.watch()
+        self.assertIsInstance(self.watcher.told[0], KeyNotFound)
+        self.store.set("/w/a", b"1")
+        self.assertEqual(self.watcher.told[1].node.value, b"1")
+        self.assertEqual(self.verdict(), Verdict(events=1, snapshots=1))
+
+    def test_changes_are_told_each_once_in_order(self):
+        self.watch()
+        for n in range(200):
+            self.store.set(f"/w/{n % 7}", b"%d" % n)
+        self.assertEqual(self.verdict(), Verdict(events=200, snapshots=1))
+
+    def test_a_change_that_wakes_a_wait_is_asked_for_again(self):
+        self.watch()
+        asked = len(self.store.asked)
+        self.store.set("/w/a")
+        waits = [op.wait_index for op in self.store.asked[asked - 1 :]]
+        # Parked at 4, woken by 4, asked again from 4, then parked beyond it.
+        self.assertEqual(waits, [4, 4, 5])
+
+    def test_a_wake_proves_that_nothing_came_before_it_and_moves_the_cursor(self):
+        self.watch()
+        for _ in range(15):
+            self.store.set("/elsewhere")
+        self.store.cut()
+        self.settle(0.05)
+        for _ in range(15):
+            self.store.set("/elsewhere")
+        self.store.set("/w/a")
+        # 31 changes ago the history began; the wait was parked 16 changes ago.
+        self.assertEqual(self.watcher.told[-1].action, Action.SET)
+
+    def test_changes_beside_the_watched_path_are_not_told(self):
+        self.watch(path="/w/foobar", recursive=False)
+        self.store.set("/w/foo")
+        self.store.set("/w/foobarbaz")
+        self.store.set("/w/foobar", b"1")
+        self.assertEqual([op.node.key for op in self.watcher.told[1:]], ["/w/foobar"])
+
+    def test_a_hidden_key_below_is_not_told(self):
+        self.watch()
+        self.store.set("/w/_hidden")
+        self.store.set("/w/a/_hidden/b")
+        self.store.set("/w/a")
+        self.assertEqual([op.node.key for op in self.watcher.told[1:]], ["/w/a"])
+
+
+class LostHistoryTests(Case):
+    def test_a_history_that_was_overrun_is_covered_by_a_snapshot(self):
+        self.watch()
+        self.store.set("/w/a", b"before")
+        self.store.cut()
+        for n in range(50):
+            self.store.set(f"/w/{n}", b"%d" % n)
+        self.assertEqual(self.verdict(), Verdict(events=1, snapshots=2))
+
+    def test_unrelated_writes_that_overrun_the_history_are_covered_by_a_snapshot(self):
+        self.watch()
+        self.store.set("/w/a", b"1")
+        self.store.cut()
+        for n in range(50):
+            self.store.set(f"/elsewhere/{n}")
+        self.settle()
+        self.store.set("/w/a", b"2")
+        self.store.truth = [op for op in self.store.truth if op.node.key.startswith("/w/")]
+        self.assertEqual(self.verdict(), Verdict(events=2, snapshots=2))
+
+    def test_changes_that_a_recovering_member_dropped_are_covered_by_a_snapshot(self):
+        self.watch()
+        self.store.set("/w/a", b"1")
+        self.store.cut_off()
+        for n in range(5):
+            self.store.set(f"/w/dropped-{n}")
+        self.store.catch_up(by_snapshot=True)
+        self.assertEqual(len(self.watcher.told), 2)
+        self.store.set("/w/b", b"2")
+        self.assertEqual(self.verdict(), Verdict(events=1, snapshots=2))
+
+    def test_a_wiped_store_is_noticed_when_the_index_falls(self):
+        for n in range(10):
+            self.store.set(f"/w/{n}")
+        self.watch()
+        self.store.wipe()
+        self.settle()
+        self.assertIsInstance(self.watcher.told[-1], KeyNotFound)
+        self.store.set("/w/new", b"1")
+        self.settle()
+        self.assertEqual(self.watcher.told[-1].node.key, "/w/new")
+        self.assertEqual(judge(self.store.truth, self.watcher.told[-2:]), Verdict(1, 1))
+
+    def test_a_wiped_store_whose_index_has_overtaken_the_cursor_is_noticed(self):
+        self.watch()
+        self.store.set("/w/a", b"old")
+        self.store.wipe()
+        for n in range(8):
+            self.store.set(f"/w/{n}", b"new")
+        self.settle()
+        self.assertEqual(self.watcher.told[-1].action, Action.GET)
+        self.assertEqual(judge(self.store.truth, self.watcher.told[-1:]), Verdict(0, 1))
+
+    def test_a_wiped_store_that_never_matches_again_is_noticed_when_the_wait_is_made_anew(self):
+        self.watch()
+        self.store.set("/w/a", b"old")
+        self.store.wipe()
+        for _ in range(8):
+            self.store.set("/elsewhere")
+        self.settle()
+        self.assertEqual(self.watcher.told[-1].node.value, b"old")
+        self.clock.advance(REARM)
+        self.settle()
+        self.assertIsInstance(self.watcher.told[-1], KeyNotFound)
+
+    def test_a_member_that_is_behind_is_no_lost_history(self):
+        self.watch()
+        self.store.set("/w/a", b"1")
+        self.store.cut_off()
+        self.store.set("/w/a", b"2")
+        # The next wait is asked of a member that has not heard of the last change.
+        self.watcher.poll._changes.index += 1
+        self.store.cut()
+        self.settle()
+        self.assertEqual([op.action for op in self.watcher.told[1:]], [Action.SET])
+
+
+class FailureTests(Case):
+    def test_a_failure_that_passes_is_told_and_followed_by_the_delay_of_the_schedule(self):
+        self.watch(backoff=Backoff.from_iterable([1.0, 2.0]))
+        self.store.failures = [NotSent("refused")]
+        self.store.cut()
+        self.assertIsInstance(self.watcher.errors[0], ReplyLost)
+        asked = len(self.store.asked)
+        self.clock.advance(0.9)
+        self.assertEqual(len(self.store.asked), asked)
+        self.clock.advance(0.1)
+        self.assertIsInstance(self.watcher.errors[1], NotSent)
+        self.clock.advance(1.9)
+        self.assertEqual(len(self.store.asked), asked + 1)
+        self.clock.advance(0.1)
+        self.assertEqual(len(self.store.asked), asked + 2)
+
+    def test_the_end_of_the_schedule_ends_the_poll_with_the_reasons(self):
+        self.store.failures = [NotSent("one"), NotSent("two"), NotSent("three")]
+        self.watch(backoff=Backoff.constant(0.01).take(2))
+        self.settle()
+        exhausted = self.watcher.errors[-1]
+        self.assertIsInstance(exhausted, BackoffsExhausted)
+        self.assertEqual([str(e) for e in exhausted.reasons][0], "one [get /w]")
+        self.assertEqual(len(exhausted.reasons), 3)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_schedule_begins_afresh_after_an_answer(self):
+        self.watch(backoff=Backoff.constant(0.01).take(1))
+        for n in range(10):
+            self.store.cut()
+            self.settle(0.1)
+            self.store.set("/w/a", b"%d" % n)
+        self.assertEqual(self.verdict(), Verdict(events=10, snapshots=1))
+
+    def test_the_schedule_begins_afresh_after_a_wait_that_was_parked_for_long(self):
+        self.watch(backoff=Backoff.constant(0.01).take(1))
+        for _ in range(10):
+            self.store.cut()
+            self.settle(0.1)
+        self.assertEqual([type(error) for error in self.watcher.errors], [ReplyLost] * 10)
+
+    def test_connections_that_break_at_once_use_the_schedule_up(self):
+        self.watch(backoff=Backoff.constant(0.01).take(3))
+        for _ in range(4):
+            self.store.cut()
+            self.clock.advance(0.01)
+        self.assertIsInstance(self.watcher.errors[-1], BackoffsExhausted)
+
+    def test_a_wait_is_made_anew_from_the_same_index(self):
+        self.watch()
+        self.store.set("/elsewhere")
+        parked = self.store.parked[0].op.wait_index
+        self.clock.advance(REARM)
+        self.assertEqual([each.op.wait_index for each in self.store.parked], [parked])
+        self.assertEqual(self.watcher.errors, [])
+
+    def test_a_server_that_falls_silent_is_told_as_a_failure(self):
+        self.watch()
+        self.store.tells_heads = False
+        self.clock.advance(REARM)
+        self.assertEqual(self.watcher.errors, [])
+        self.clock.advance(REARM)
+        self.assertEqual(str(self.watcher.errors[0]), "no reply within 30 s")
+
+    def test_closing_the_session_ends_the_poll_and_leaves_nothing(self):
+        self.watch()
+        self.successResultOf(self.watcher.session.close())
+        self.assertIsInstance(self.watcher.errors[-1], ServiceClosed)
+        self.assertEqual((self.store.parked, self.clock.getDelayedCalls()), ([], []))
+
+    def test_closing_the_session_ends_the_delay_after_a_failure(self):
+        self.watch(backoff=Backoff.constant(100))
+        self.store.cut()
+        self.successResultOf(self.watcher.session.close())
+        self.assertIsInstance(self.watcher.errors[-1], ServiceClosed)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+#: What can happen to a watched store.  Keys beside the watched path come in as well.
+STEPS = st.one_of(
+    st.tuples(st.just("set"), st.sampled_from(["/w/a", "/w/b", "/x"])),
+    st.tuples(st.just("delete"), st.sampled_from(["/w/a", "/w/b", "/x"])),
+    st.tuples(st.just("burst"), st.integers(1, 40)),
+    st.tuples(st.just("noise"), st.integers(1, 40)),
+    st.tuples(st.just("refresh"), st.none()),
+    st.tuples(st.just("cut"), st.none()),
+    st.tuples(st.just("fail"), st.integers(1, 3)),
+    st.tuples(st.just("cut_off"), st.none()),
+    st.tuples(st.just("catch_up"), st.booleans()),
+    st.tuples(st.just("heads"), st.booleans()),
+    st.tuples(st.just("advance"), st.sampled_from([0.005, 0.05, REARM])),
+)
+
+
+def play(steps, make=Poll) -> Verdict:
+    """Play a course of events to a watcher, and judge it."""
+    clock, store = Clock(), Store(capacity=20)
+    watcher = Watcher(store, clock, make=make)
+    values = iter(range(10**6))
+    for what, argument in steps:
+        if what == "set":
+            store.set(argument, b"%d" % next(values))
+        elif what == "delete" and argument in store.values:
+            store.delete(argument)
+        elif what in ("burst", "noise"):
+            for n in range(argument):
+                store.set(f"/{'w' if what == 'burst' else 'x'}/{n % 5}", b"%d" % next(values))
+        elif what == "refresh":
+            store.refresh()
+        elif what == "cut":
+            store.cut()
+        elif what == "fail":
+            store.failures = [ReplyLost("fault")] * argument
+        elif what == "cut_off":
+            store.cut_off()
+        elif what == "catch_up":
+            store.catch_up(by_snapshot=argument)
+        elif what == "heads":
+            store.tells_heads = argument
+        elif what == "advance":
+            clock.advance(argument)
+    store.catch_up()
+    store.set("/w/last", b"last")
+    for _ in range(200):
+        clock.advance(0.01)
+    truth = [op for op in store.truth if op.node.key.startswith("/w/")]
+    verdict = judge(truth, watcher.told)
+    watcher.session.close()
+    assert clock.getDelayedCalls() == []
+    return verdict
+
+
+class AnyCourseTests(SynchronousTestCase):
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(STEPS, max_size=25))
+    def test_nothing_is_lost_or_told_twice_in_any_course_of_events(self, steps):
+        verdict = play(steps)
+        self.assertTrue(verdict.faultless, verdict)

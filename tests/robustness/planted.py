@@ -1,0 +1,107 @@
+"""The watch loop with faults planted in it, to show that the tests would catch them.
+
+The first three are those of the client that this one began from: see the module that
+uses them, and `txetcd.keys.changes` for what is right.
+"""
+
+from __future__ import annotations
+
+from txetcd import ApiError, EventIndexCleared, NodeOp
+from txetcd.keys.changes import Changes
+from txetcd.keys.poll import Poll
+from txetcd.model import Get
+
+
+class _AnyAnswerIsAChange(Changes):
+    """Delivers whatever a wait is answered, be it history or a doorbell."""
+
+    def resume(self, op: NodeOp) -> int:
+        return op.node.modified_index + 1
+
+    async def next(self) -> NodeOp:
+        op = await self._session(Get(self._path, self._recursive, True, self.index))
+        self.index = self.resume(op)
+        return op
+
+
+class _ResumesAtTheHeader(_AnyAnswerIsAChange):
+    """Goes on from ``X-Etcd-Index + 1``, the index when the wait *began*."""
+
+    def resume(self, op: NodeOp) -> int:
+        return op.etcd.index + 1
+
+
+class _SkipsAhead(Changes):
+    """Goes on from the index of the error when history has been cleared."""
+
+    async def next(self) -> NodeOp:
+        while True:
+            try:
+                op = await self._session(Get(self._path, self._recursive, True, self.index))
+            except EventIndexCleared as cleared:
+                error: ApiError = cleared
+                self.index = error.index + 1
+                continue
+            if op.node.modified_index <= op.etcd.index:
+                self.index = op.node.modified_index + 1
+                return op
+
+
+class _TrustsSilence(Changes):
+    """Moves the cursor past the index in the head of a wait, whatever its answer."""
+
+    async def next(self) -> NodeOp:
+        try:
+            return await super().next()
+        except Exception:
+            self.index = max(self.index, self._session._service.index + 1)
+            raise
+
+
+class _NeverVerifies(Changes):
+    """Takes the history after a failure for the one before it."""
+
+    async def _verify(self) -> None:
+        self._doubtful = False
+
+
+class ResumesAtTheHeader(Poll):
+    """Fault 1 of the seed: misses changes, and sees others twice."""
+
+    def _follow(self, index: int) -> Changes:
+        return _ResumesAtTheHeader(self._session, self._path, self._recursive, index)
+
+
+class SkipsAhead(Poll):
+    """Fault 2 of the seed: a gap that nobody is told of."""
+
+    def _follow(self, index: int) -> Changes:
+        return _SkipsAhead(self._session, self._path, self._recursive, index)
+
+
+class NeverSleeps(Poll):
+    """Fault 3 of the seed: the schedule is advanced, and its delays are not waited for."""
+
+    async def _rest(self) -> None:
+        pass
+
+
+class DeliversTheDoorbell(Poll):
+    """Takes the answer of a wait that was woken for the next change."""
+
+    def _follow(self, index: int) -> Changes:
+        return _AnyAnswerIsAChange(self._session, self._path, self._recursive, index)
+
+
+class TrustsSilence(Poll):
+    """Takes a broken wait for one that nothing had matched."""
+
+    def _follow(self, index: int) -> Changes:
+        return _TrustsSilence(self._session, self._path, self._recursive, index)
+
+
+class NeverVerifies(Poll):
+    """Does not look whether the store is still the same after a failure."""
+
+    def _follow(self, index: int) -> Changes:
+        return _NeverVerifies(self._session, self._path, self._recursive, index)

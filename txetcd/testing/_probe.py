@@ -1,0 +1,112 @@
+"""Asking a server who it is.
+
+The questions go to the JSON gateway of the v3 API, which etcd serves whether or not v2 is
+enabled, and which answers these two without a password.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
+
+from txetcd.testing._ports import HOST
+from txetcd.testing._reactor import Reactor
+
+__all__ = ["MEMBERS", "STATUS", "Standing", "ask", "ask_standing", "question", "read_answer"]
+
+MEMBERS = "/v3/cluster/member/list"
+STATUS = "/v3/maintenance/status"
+
+#: An answer that is longer than this is not etcd's.
+MAX_ANSWER = 1 << 20
+
+
+@attrs.frozen
+class Standing:
+    """What a member says of itself.
+
+    Attributes:
+        name: Its ``--name``.
+        member_id: Its id in the cluster.
+        leader_id: The id of the leader that it follows, or ``"0"``.
+        version: The server's version.
+    """
+
+    name: str
+    member_id: str
+    leader_id: str
+    version: str
+
+    @classmethod
+    def of(cls, members: dict[str, Any], status: dict[str, Any]) -> Standing:
+        """Make one of the answers to `MEMBERS` and `STATUS`, each ``{}`` if there was none."""
+        own_id = members.get("header", {}).get("member_id", "")
+        names = {each.get("ID"): each.get("name", "") for each in members.get("members", [])}
+        return cls(
+            name=names.get(own_id, ""),
+            member_id=own_id,
+            leader_id=status.get("leader", "0"),
+            version=status.get("version", ""),
+        )
+
+
+def question(path: str) -> bytes:
+    """The bytes of a request, in the HTTP version that has neither chunks nor kept connections."""
+    return (
+        f"POST {path} HTTP/1.0\r\nHost: {HOST}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    ).encode("ascii")
+
+
+def read_answer(raw: bytes) -> dict[str, Any]:
+    """The JSON object in all the bytes of a reply, or ``{}`` if there is none."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    if head.split(b" ", 2)[1:2] != [b"200"]:
+        return {}
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def ask(reactor: Reactor, port: int, path: str, timeout: float) -> Deferred[dict[str, Any]]:
+    """Ask a question of whoever listens on a port.
+
+    Args:
+        reactor: Makes the connection and keeps the time.
+        port: A port of the loopback interface.
+        path: `MEMBERS` or `STATUS`.
+        timeout: How long the answer may take, in seconds.
+
+    Returns:
+        Fires with the answer once the connection is gone, or with ``{}`` if there was no
+        good one in time.  Cancelling it closes the connection in the next turn.
+    """
+    any_reactor: Any = reactor
+    endpoint = TCP4ClientEndpoint(any_reactor, HOST, port, timeout)
+    conversation = _Conversation(question(path))
+    waiting: Deferred[Any] = endpoint.connect(Factory.forProtocol(lambda: conversation))
+    late = reactor.callLater(timeout, conversation.give_up)
+
+    def settled(result: bytes) -> bytes:
+        if late.active():
+            late.cancel()
+        return result
+
+    waiting.addCallback(lambda _: conversation.ended)
+    waiting.addErrback(lambda failure: b"" if failure.check(Exception) is None else _none(failure))
+    return waiting.addBoth(settled).addCallback(read_answer)
+
+
+async def ask_standing(reactor: Reactor, port: int, timeout: float) -> Standing:
+    """Ask a member for its `Standing`; what it does not answer is left empty."""
+    members = await ask(reactor, port, MEMBERS, timeout)
+    status = await ask(reactor, port, STATUS, timeout) if members else {}
+    return Standing.of(members, status)
