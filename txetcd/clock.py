@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-__all__ = ["Clock", "sleep"]
+__all__ = ["Clock", "DelayedCall", "sleep"]
 
 
 class DelayedCall(Protocol):

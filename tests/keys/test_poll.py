@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -216,7 +218,7 @@ class FailureTests(Case):
         self.settle()
         exhausted = self.watcher.errors[-1]
         self.assertIsInstance(exhausted, BackoffsExhausted)
-        self.assertEqual([str(e) for e in exhausted.reasons][0], "one [get /w]")
+        self.assertEqual(str(exhausted.reasons[0]), "one [get /w]")
         self.assertEqual(len(exhausted.reasons), 3)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -288,41 +290,68 @@ STEPS = st.one_of(
 )
 
 
+class Course:
+    """One course of events, as it happens: each step is a method."""
+
+    def __init__(self, make):
+        self.clock = Clock()
+        self.store = Store(capacity=20)
+        self.watcher = Watcher(self.store, self.clock, make=make)
+        self.values = (b"%d" % n for n in itertools.count())
+
+    def set(self, key):
+        self.store.set(key, next(self.values))
+
+    def delete(self, key):
+        if key in self.store.values:
+            self.store.delete(key)
+
+    def burst(self, count, top="w"):
+        for n in range(count):
+            self.set(f"/{top}/{n % 5}")
+
+    def noise(self, count):
+        self.burst(count, "x")
+
+    def refresh(self, _):
+        self.store.refresh()
+
+    def cut(self, _):
+        self.store.cut()
+
+    def fail(self, count):
+        self.store.failures = [ReplyLost("fault")] * count
+
+    def cut_off(self, _):
+        self.store.cut_off()
+
+    def catch_up(self, by_snapshot):
+        self.store.catch_up(by_snapshot)
+
+    def heads(self, told):
+        self.store.tells_heads = told
+
+    def advance(self, seconds):
+        self.clock.advance(seconds)
+
+    def verdict(self) -> Verdict:
+        """The verdict when all faults are over and one more change has been made."""
+        self.store.catch_up()
+        self.store.set("/w/last", b"last")
+        for _ in range(200):
+            self.clock.advance(0.01)
+        truth = [op for op in self.store.truth if op.node.key.startswith("/w/")]
+        return judge(truth, self.watcher.told)
+
+
 def play(steps, make=Poll) -> Verdict:
     """Play a course of events to a watcher, and judge it."""
-    clock, store = Clock(), Store(capacity=20)
-    watcher = Watcher(store, clock, make=make)
-    values = iter(range(10**6))
-    for what, argument in steps:
-        if what == "set":
-            store.set(argument, b"%d" % next(values))
-        elif what == "delete" and argument in store.values:
-            store.delete(argument)
-        elif what in ("burst", "noise"):
-            for n in range(argument):
-                store.set(f"/{'w' if what == 'burst' else 'x'}/{n % 5}", b"%d" % next(values))
-        elif what == "refresh":
-            store.refresh()
-        elif what == "cut":
-            store.cut()
-        elif what == "fail":
-            store.failures = [ReplyLost("fault")] * argument
-        elif what == "cut_off":
-            store.cut_off()
-        elif what == "catch_up":
-            store.catch_up(by_snapshot=argument)
-        elif what == "heads":
-            store.tells_heads = argument
-        elif what == "advance":
-            clock.advance(argument)
-    store.catch_up()
-    store.set("/w/last", b"last")
-    for _ in range(200):
-        clock.advance(0.01)
-    truth = [op for op in store.truth if op.node.key.startswith("/w/")]
-    verdict = judge(truth, watcher.told)
-    watcher.session.close()
-    assert clock.getDelayedCalls() == []
+    course = Course(make)
+    for step, argument in steps:
+        getattr(course, step)(argument)
+    verdict = course.verdict()
+    course.watcher.session.close()
+    assert course.clock.getDelayedCalls() == []
     return verdict
 
 

@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from txetcd.clock import DelayedCall
 from txetcd.errors import EventIndexCleared, RequestTimedOut, UnexpectedResponse
 from txetcd.keys.session import Session
 from txetcd.model.node import Action, NodeOp, State
@@ -181,11 +182,12 @@ class _Wait:
         self._least = least
         self._fell = False
         self._over = False
+        self._timers: list[DelayedCall] = []
         self._reply: Deferred[NodeOp] = session(_with_state(op, self._on_state))
 
     async def answer(self, rearm: float) -> NodeOp | None:
         """The answer; None if there was none within ``rearm`` seconds."""
-        timer = self._session.clock.callLater(rearm, self._give_up)
+        self._give_up_in(rearm)
         try:
             return await self._reply
         except Exception:
@@ -195,15 +197,19 @@ class _Wait:
                 return None
             raise
         finally:
-            if timer.active():
-                timer.cancel()
+            for timer in self._timers:
+                if timer.active():
+                    timer.cancel()
 
     def _on_state(self, state: State) -> None:
         self.heard = self._session.clock.seconds()
         if 0 < state.index < self._least:
             # Not at once: the request that is to be cancelled is on the call stack.
             self._fell = True
-            self._session.clock.callLater(0, self._give_up)
+            self._give_up_in(0)
+
+    def _give_up_in(self, seconds: float) -> None:
+        self._timers.append(self._session.clock.callLater(seconds, self._give_up))
 
     def _give_up(self) -> None:
         self._over = True

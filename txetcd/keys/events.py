@@ -29,11 +29,11 @@ class KeyEvents(Event[NodeOp]):
     """The state of a key now, and every change of it from then on.
 
     Each witness and each iteration has a poll of its own, which begins with a
-    snapshot (a `NodeOp` whose action is `Action.GET`).  After it comes every change,
-    exactly once and in the order of its index, whatever happens to the connection or
-    the server.  Where changes can no longer be had, because the server keeps the last
-    1000 or because its data were replaced, another snapshot comes in their place: a
-    gap is never silent.
+    snapshot (a `NodeOp` whose action is `Action.GET`), unless it was asked to go on
+    after an index.  After it comes every change, exactly once and in the order of its
+    index, whatever happens to the connection or the server.  Where changes can no
+    longer be had, because the server keeps the last 1000 or because its data were
+    replaced, another snapshot comes in their place: a gap is never silent.
 
     A failure that passes is told, and the poll goes on after the next delay of the
     schedule.  When the schedule has ended, `BackoffsExhausted` is the last that is
@@ -52,12 +52,14 @@ class KeyEvents(Event[NodeOp]):
         recursive: bool,
         backoff: Backoff,
         on_error: Callable[[Exception], object] | None = None,
+        after_index: int | None = None,
     ) -> None:
         self._session = session
         self._path = path
         self._recursive = recursive
         self._backoff = backoff
         self._on_error = on_error
+        self._after_index = after_index
 
     def register(self, witness: Witness[NodeOp]) -> Closable:
         """Start a poll, and tell ``witness`` of all that it brings.
@@ -87,10 +89,15 @@ class KeyEvents(Event[NodeOp]):
         Between two steps no request is under way, so a loop can be left at any time
         and leaves nothing behind.  A step that was cancelled may be made again.
         """
-        return KeyEventIterator(self._poll(), self._path, self._recursive, self._on_error)
+        resumed = self._after_index is not None
+        return KeyEventIterator(
+            self._poll(), self._path, self._recursive, self._on_error, resumed
+        )
 
     def _poll(self) -> Poll:
-        return Poll(self._session, self._path, self._recursive, self._backoff)
+        return Poll(
+            self._session, self._path, self._recursive, self._backoff, self._after_index
+        )
 
     def __repr__(self) -> str:
         return f"<KeyEvents of {self._path!r}{', recursive' if self._recursive else ''}>"
@@ -173,14 +180,16 @@ class KeyEventIterator:
         path: str,
         recursive: bool,
         on_error: Callable[[Exception], object] | None,
+        resumed: bool = False,
     ) -> None:
         self._poll = poll
         self._path = path
         self._on_error = on_error
         self._ended = False
-        #: What the key was when it was last told of: None if it was not there.
-        self._known: type[Data] | type[Dir] | None = None
         self._below: type[Data] | type[Dir] = Dir if recursive else Data
+        #: What the key was when it was last told of: None if it was not there.  One who
+        #: goes on after an index may have been told of it, so is told if it is gone.
+        self._known: type[Data] | type[Dir] | None = self._below if resumed else None
 
     def __aiter__(self) -> KeyEventIterator:
         return self

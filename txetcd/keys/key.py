@@ -187,6 +187,7 @@ class Key:
         recursive: bool = False,
         backoff: Backoff | Iterable[Duration] = DEFAULT_BACKOFF,
         on_error: Callable[[Exception], object] | None = None,
+        after_index: int | None = None,
     ) -> KeyEvents:
         """The key's state now and every change from then on: see `KeyEvents`.
 
@@ -196,9 +197,24 @@ class Key:
                 have ended, so does the watch.
             on_error: Told of failures that pass, by ``async for`` alone; they are
                 logged if it is None.
+            after_index: Go on after this index, which an earlier watch has reached,
+                instead of beginning with a snapshot.  If the server no longer has
+                the changes since, or has not reached it, a snapshot comes first all
+                the same.
+
+        Raises:
+            ValueError: ``after_index`` is negative, or beyond any index of etcd's.
         """
+        if after_index is not None:
+            # Made for its checks alone.
+            Get(self.path, wait=True, wait_index=after_index)
         return KeyEvents(
-            self._session, self.path, recursive, Backoff.from_iterable(backoff), on_error
+            self._session,
+            self.path,
+            recursive,
+            Backoff.from_iterable(backoff),
+            on_error,
+            after_index,
         )
 
     def _ask(self, op: Callable[..., Op], *fields: Any) -> Deferred[NodeOp]:

@@ -35,15 +35,27 @@ class Poll:
         path: The key.
         recursive: Whether all that is below counts too.
         backoff: The delays after failures in a row.
+        after_index: Begin not with a snapshot, but with the first change after this.
     """
 
-    def __init__(self, session: Session, path: str, recursive: bool, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        session: Session,
+        path: str,
+        recursive: bool,
+        backoff: Backoff,
+        after_index: int | None = None,
+    ) -> None:
         self._session = session
         self._path = path
         self._recursive = recursive
         self._backoff = backoff
         self._changes: Changes | None = None
-        self._lost: HistoryLost | None = HistoryLost(certain=True)
+        self._lost: HistoryLost | None = None
+        if after_index is None:
+            self._lost = HistoryLost(certain=True)
+        else:
+            self._changes = Changes(session, path, recursive, after_index + 1)
         self._delays: Iterator[float] = iter(backoff)
         self._delay = 0.0
         self._rested = True
