@@ -258,7 +258,7 @@ class IterationTests(Case):
         self.assertEqual(op.node.value, b"missed")
 
     def test_failures_that_pass_are_told_to_on_error(self):
-        errors = []
+        errors: list = []
         self.iterate(backoff=Backoff.constant(1), on_error=errors.append)
         self.store.cut()
         self.clock.advance(1)

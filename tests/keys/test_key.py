@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -26,7 +27,7 @@ ANSWER = NodeOp(Action.GET, Data("/a", 1, 1, None, b"1"), State(1))
 
 class Case(SynchronousTestCase):
     def setUp(self):
-        self.asked = []
+        self.asked: list = []
 
         def service(op):
             self.asked.append(op)
@@ -87,19 +88,20 @@ class OperationTests(Case):
         self.assertEqual(self.asked, [])
 
     def test_arguments_of_a_wrong_type_fail_the_deferred_and_ask_for_nothing(self):
+        key: Any = self.key
         for asked in [
-            self.key.set(5),
-            self.key.set("x", ttl="5"),
-            self.key.set("x", ttl=True),
-            self.key.refresh(None),
-            self.key.compare_and_swap(None, prev_index=1),
-            self.key.compare_and_swap("x", prev_index="5"),
+            key.set(5),
+            key.set("x", ttl="5"),
+            key.set("x", ttl=True),
+            key.refresh(None),
+            key.compare_and_swap(None, prev_index=1),
+            key.compare_and_swap("x", prev_index="5"),
         ]:
             self.failureResultOf(asked, TypeError, ValueError)
         self.assertEqual(self.asked, [])
 
     def test_cancelling_reaches_the_service(self):
-        cancelled = []
+        cancelled: list = []
         etcd = Etcd(Service.mk(lambda op: Deferred(cancelled.append)), clock=Clock())
         asked = etcd.key("/a").get()
         asked.cancel()

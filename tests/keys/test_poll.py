@@ -84,13 +84,23 @@ class ScanTests(Case):
             self.store.set(f"/w/{n % 7}", b"%d" % n)
         self.assertEqual(self.verdict(), Verdict(events=200, snapshots=1))
 
+    def waits(self):
+        return [op.wait_index for op in self.store.asked if op.wait]
+
     def test_a_change_that_wakes_a_wait_is_asked_for_again(self):
         self.watch()
-        asked = len(self.store.asked)
+        self.store.set("/elsewhere")
         self.store.set("/w/a")
-        waits = [op.wait_index for op in self.store.asked[asked - 1 :]]
-        # Parked at 4, woken by 4, asked again from 4, then parked beyond it.
-        self.assertEqual(waits, [4, 4, 5])
+        # Parked at index 3 and woken by 5: asked again from 4, which is proved to
+        # be the first that may match, then parked beyond 5.
+        self.assertEqual(self.waits(), [4, 4, 6])
+        self.assertEqual(len(self.watcher.told), 2)
+
+    def test_a_change_that_wakes_a_wait_at_the_next_index_is_told_at_once(self):
+        self.watch()
+        self.store.set("/w/a")
+        self.assertEqual(self.waits(), [4, 5])
+        self.assertEqual(len(self.watcher.told), 2)
 
     def test_a_wake_proves_that_nothing_came_before_it_and_moves_the_cursor(self):
         self.watch()

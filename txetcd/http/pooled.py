@@ -7,8 +7,9 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, succeed
-from twisted.web.client import Agent, HTTPConnectionPool
-from twisted.web.iweb import IBodyProducer
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
 
 from txetcd.clock import sleep
@@ -39,8 +40,9 @@ def pooled_service(
     # It would repeat a DELETE whose connection broke, among others.
     pool.retryAutomatically = False
     pool.maxPersistentPerHost = KEPT
+    endpoint = _endpoint(reactor, url, connect_timeout)
     # Any: interfaces of zope.interface are not known to type checkers.
-    agent: Any = Agent(reactor, connectTimeout=connect_timeout, pool=pool)
+    agent: Any = Agent.usingEndpointFactory(reactor, _OneEndpoint(endpoint), pool)
     cookies: Any = _NoCookies()
     producer: Any = _BytesProducer
     client = HTTPClient(agent, cookies, producer)
@@ -53,6 +55,31 @@ def pooled_service(
         return closed
 
     return TreqService(client, url, max_body=max_body, on_close=free)
+
+
+def _endpoint(reactor: Any, url: str, timeout: float) -> Any:
+    """Where a URL says to connect to; with TLS and a verified name for ``https``."""
+    uri = URI.fromBytes(url.encode("ascii"))
+    endpoint: Any = HostnameEndpoint(reactor, uri.host, uri.port, timeout=timeout)
+    if uri.scheme == b"http":
+        return endpoint
+    policy: Any = BrowserLikePolicyForHTTPS()
+    return wrapClientTLS(policy.creatorForNetloc(uri.host, uri.port), endpoint)
+
+
+@implementer(IAgentEndpointFactory)
+class _OneEndpoint:
+    """The endpoint of the one server there is.
+
+    An `Agent` by itself makes another for each request, and encodes the host's name
+    once more, although most requests use a connection that is kept.
+    """
+
+    def __init__(self, endpoint: Any) -> None:
+        self._endpoint = endpoint
+
+    def endpointForURI(self, uri: Any) -> Any:
+        return self._endpoint
 
 
 class _NoCookies(CookieJar):

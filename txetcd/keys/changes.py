@@ -15,7 +15,8 @@ the head of the answer.  So there are two kinds of answer, told apart without do
   nothing up to H matched, but not that this change is the first after H: a member
   that catches up from a snapshot drops changes for parked waits and then wakes them
   with a later one.  So it is only a *doorbell*: the same question is asked again, and
-  this time the history answers.
+  this time the history answers.  One whose index is H + 1 is an exception: no index
+  lies between, so nothing can have been dropped, and it is delivered.
 
 What a client can only learn by asking again, it asks:
 
@@ -164,7 +165,7 @@ class Changes:
             )
         if op.etcd.index < least:
             raise HistoryLost(certain=False)
-        if op.node.modified_index > op.etcd.index:
+        if op.node.modified_index > op.etcd.index + 1:
             self.index = max(self.index, op.etcd.index + 1)
             return None
         return op
