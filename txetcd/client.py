@@ -191,7 +191,7 @@ def default_stack(
 
 
 def _versions(layers: Stack) -> Any:
-    """The filters for asking a version: what stands below the protocol, and a retry."""
+    """The filters for asking a version: another protocol, above the same HTTP filters."""
     below = layers.below("protocol") if "protocol" in layers else Stack()
     return v2.Versions() >> below.to_filter()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
 
 from txetcd.errors import ServiceClosed
@@ -21,10 +21,11 @@ class InFlight(Generic[T]):
     After `close` each of them has ended, and no other is begun.
     """
 
-    __slots__ = ("_deferreds", "closed")
+    __slots__ = ("_closing", "_deferreds", "closed")
 
     def __init__(self) -> None:
         self._deferreds: set[Deferred[T]] = set()
+        self._closing: list[Deferred[None]] = []
         self.closed = False
 
     def add(self, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
@@ -37,14 +38,20 @@ class InFlight(Generic[T]):
         if self.closed:
             return fail(ServiceClosed())
         deferred = begin()
-        if not deferred.called or deferred.paused:
-            self._deferreds.add(deferred)
-            deferred.addBoth(self._ended, deferred)
+        self._deferreds.add(deferred)
+        # The first callback there is, so whatever its user adds holds nothing up.
+        deferred.addBoth(self._ended, deferred)
         return deferred
 
     def _ended(self, result: Any, deferred: Deferred[T]) -> Any:
         self._deferreds.discard(deferred)
-        if self.closed and isinstance(result, Failure) and result.check(CancelledError):
+        if not self.closed:
+            return result
+        if not self._deferreds:
+            waiting, self._closing = self._closing, []
+            for each in waiting:
+                each.callback(None)
+        if isinstance(result, Failure) and isinstance(result.value, CancelledError):
             return Failure(ServiceClosed(getattr(result.value, "possibly_applied", True)))
         return result
 
@@ -55,22 +62,15 @@ class InFlight(Generic[T]):
             A Deferred that fires with None when all have ended.
         """
         self.closed = True
-        waiting: list[Deferred[None]] = [Deferred() for _ in self._deferreds]
-        for deferred, ended in zip(list(self._deferreds), waiting, strict=True):
-            deferred.addBoth(_passing(ended))
+        for deferred in list(self._deferreds):
             deferred.cancel()
-        return DeferredList(waiting).addCallback(lambda _: None)
+        if not self._deferreds:
+            return succeed(None)
+        self._closing.append(Deferred())
+        return self._closing[-1]
 
     def __len__(self) -> int:
         return len(self._deferreds)
 
     def __repr__(self) -> str:
         return f"<InFlight {'closed' if self.closed else 'open'}, {len(self)} under way>"
-
-
-def _passing(ended: Deferred[None]) -> Callable[[Any], Any]:
-    def passed(result: Any) -> Any:
-        ended.callback(None)
-        return result
-
-    return passed

@@ -52,6 +52,8 @@ ReqIn = TypeVar("ReqIn", contravariant=True)
 RepOut = TypeVar("RepOut", covariant=True)
 ReqOut = TypeVar("ReqOut", covariant=True)
 RepIn = TypeVar("RepIn", contravariant=True)
+Req1 = TypeVar("Req1")
+Rep1 = TypeVar("Rep1")
 Req2 = TypeVar("Req2")
 Rep2 = TypeVar("Rep2")
 
@@ -120,8 +122,16 @@ class Service(Generic[Req, Rep]):
         """Whether the service can be used now."""
         return Status.OPEN
 
+    @overload
     @staticmethod
-    def mk(function: Callable[[Req2], MaybeAwaitable[Rep2]]) -> Service[Req2, Rep2]:
+    def mk(function: Callable[[Req2], Awaitable[Rep2]]) -> Service[Req2, Rep2]: ...
+
+    @overload
+    @staticmethod
+    def mk(function: Callable[[Req2], Rep2]) -> Service[Req2, Rep2]: ...
+
+    @staticmethod
+    def mk(function: Callable[[Any], Any]) -> Service[Any, Any]:
         """Make a service of a function of one argument.
 
         Args:
@@ -202,10 +212,20 @@ class Filter(Generic[ReqIn, RepOut, ReqOut, RepIn]):
     def __rshift__(self, next: Any) -> Any:
         return self.and_then(next)
 
+    @overload
     @staticmethod
     def mk(
-        function: Callable[[Any, Service[Any, Any]], MaybeAwaitable[Any]],
-    ) -> Filter[Any, Any, Any, Any]:
+        function: Callable[[Req1, Service[Req2, Rep2]], Awaitable[Rep1]],
+    ) -> Filter[Req1, Rep1, Req2, Rep2]: ...
+
+    @overload
+    @staticmethod
+    def mk(
+        function: Callable[[Req1, Service[Req2, Rep2]], Rep1],
+    ) -> Filter[Req1, Rep1, Req2, Rep2]: ...
+
+    @staticmethod
+    def mk(function: Callable[[Any, Service[Any, Any]], Any]) -> Filter[Any, Any, Any, Any]:
         """Make a filter of a function of a request and a service.
 
         Args:

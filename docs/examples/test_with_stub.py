@@ -1,0 +1,93 @@
+"""Unit tests of code that uses etcd, without etcd: two ways to stand in for it.
+
+Usage: python test_with_stub.py
+   or: trial test_with_stub.py
+"""
+
+import sys
+import unittest
+
+from treq.testing import StringStubbingResource, StubTreq
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txetcd import (
+    Action,
+    Data,
+    Etcd,
+    KeyNotFound,
+    NodeOp,
+    RequestTimedOut,
+    Service,
+    State,
+    TxetcdError,
+    v2,
+)
+from txetcd.http import TreqService
+
+
+async def is_enabled(etcd, feature):
+    """The code under test: whether a feature is switched on; if in doubt, it is not."""
+    try:
+        op = await etcd.key("/features").key(feature).get()
+    except TxetcdError:
+        return False
+    return op.node.text == "on"
+
+
+def etcd_with(values):
+    """A client whose keys have these values, and which can only read."""
+
+    def answer(op):
+        if op.path not in values:
+            raise KeyNotFound(100, "Key not found", op.path)
+        node = Data(op.path, modified_index=7, created_index=7, value=values[op.path])
+        return NodeOp(Action.GET, node, State(index=7))
+
+    return Etcd(Service.mk(answer), clock=Clock())
+
+
+class WithAStubService(SynchronousTestCase):
+    """The service of operations is a function: no protocol, no HTTP, no network."""
+
+    def enabled(self, etcd, feature):
+        return self.successResultOf(Deferred.fromCoroutine(is_enabled(etcd, feature)))
+
+    def test_a_feature_is_enabled_by_its_value(self):
+        etcd = etcd_with({"/features/search": b"on", "/features/chat": b"off"})
+        self.assertTrue(self.enabled(etcd, "search"))
+        self.assertFalse(self.enabled(etcd, "chat"))
+
+    def test_an_unknown_feature_is_not_enabled(self):
+        self.assertFalse(self.enabled(etcd_with({}), "search"))
+
+    def test_a_feature_is_not_enabled_while_etcd_does_not_answer(self):
+        def fail(op):
+            raise RequestTimedOut(10)
+
+        self.assertFalse(self.enabled(Etcd(Service.mk(fail), clock=Clock()), "search"))
+
+
+class WithAStubServer(SynchronousTestCase):
+    """treq talks to a resource in memory: the real protocol, and real HTTP."""
+
+    def test_a_feature_is_asked_for_as_etcd_expects(self):
+        asked = []
+
+        def respond(method, url, params, headers, data):
+            asked.append((method, url))
+            node = b'{"key": "/features/search", "value": "on", "createdIndex": 7, '
+            return 200, {}, b'{"action": "get", "node": ' + node + b'"modifiedIndex": 7}}'
+
+        client = StubTreq(StringStubbingResource(respond))
+        etcd = Etcd(v2.Keys() >> TreqService(client, "http://etcd.example:2379"), clock=Clock())
+
+        enabled = self.successResultOf(Deferred.fromCoroutine(is_enabled(etcd, "search")))
+
+        self.assertTrue(enabled)
+        self.assertEqual(asked, [(b"GET", "http://etcd.example:2379/v2/keys/features/search")])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
