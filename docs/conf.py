@@ -120,6 +120,7 @@ def _no_type(app, what, name, value, options, lines):
 
 
 def setup(app):
+    """Add the above to Sphinx."""
     app.connect("autodoc-process-docstring", _no_type, priority=100)
     app.connect("missing-reference", _elsewhere)
     app.connect("autodoc-process-signature", _attrs_defaults)

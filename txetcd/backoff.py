@@ -19,8 +19,9 @@ from __future__ import annotations
 import itertools
 import math
 import random as _random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from datetime import timedelta
+from operator import index
 from typing import Protocol, Union
 
 import attrs
@@ -30,7 +31,7 @@ __all__ = ["Backoff", "Duration", "Random"]
 #: Seconds, or a `datetime.timedelta`.
 Duration = Union[float, timedelta]
 
-#: No delay is longer than this (about 31 years): clocks cannot count to infinity.
+#: Where a schedule that grows stops if it was given no maximum: about 31 years.
 LONGEST = 1e9
 
 
@@ -186,7 +187,12 @@ class Backoff:
         """
         if isinstance(delays, Backoff):
             return delays
-        source = _Remembered(iter(delays)) if isinstance(delays, Iterator) else delays
+        source = delays
+        if isinstance(delays, Iterator):
+            source = _Remembered(delays)
+        elif isinstance(delays, Sized):
+            # It may be a list, which changes.
+            source = tuple(delays)
         iter(source)
         return cls(
             lambda: (_seconds("delay", delay) for delay in source),
@@ -198,8 +204,9 @@ class Backoff:
 
         Raises:
             ValueError: ``count`` is negative.
+            TypeError: ``count`` is not a whole number.
         """
-        if count < 0:
+        if index(count) < 0:
             raise ValueError(f"take() needs a count of at least 0, not {count!r}")
         return Backoff(lambda: itertools.islice(self, count), f"{self!r}.take({count!r})")
 

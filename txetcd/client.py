@@ -14,7 +14,7 @@ from txetcd.filters import Retry, Timeout
 from txetcd.http.authentication import BasicAuthentication
 from txetcd.http.message import Request, Response
 from txetcd.http.pooled import pooled_service
-from txetcd.http.treq import parse_url
+from txetcd.http.treq import parse_url, redacted
 from txetcd.keys import Key, Session
 from txetcd.model import NodeOp, Op, Version
 from txetcd.service import Service, Status
@@ -197,11 +197,25 @@ def _versions(layers: Stack) -> Any:
 
 
 def _urls(endpoints: str | Iterable[str]) -> list[str]:
-    given = [endpoints] if isinstance(endpoints, str) else list(endpoints)
-    urls = [parse_url(url.strip()) for several in given for url in several.split(",")]
+    given = [endpoints] if isinstance(endpoints, (str, bytes)) else endpoints
+    urls = [url for several in given for url in _split(several)]
     if not urls:
         raise ValueError("no endpoint was given; for example 'http://127.0.0.1:2379'")
     return list(dict.fromkeys(urls))
+
+
+def _split(several: str) -> list[str]:
+    if not isinstance(several, str):
+        raise TypeError(f"an endpoint is a URL as text, not {type(several).__name__}")
+    try:
+        return [parse_url(url.strip()) for url in several.split(",")]
+    except ValueError:
+        if "@" not in several:
+            raise
+        # What stands between commas may be a piece of a password.
+        raise ValueError(
+            f"{redacted(several)} carries credentials: pass auth=(user, password)"
+        ) from None
 
 
 def _reactor() -> Any:

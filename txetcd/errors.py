@@ -12,6 +12,7 @@ no caller has to read messages: `TxetcdError.retryable` and
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -97,6 +98,12 @@ class TxetcdError(Exception):
         if self.endpoint:
             context.append(f"at {self.endpoint}")
         return self.describe() + (f" [{' '.join(context)}]" if context else "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are copied by calling their class with their arguments, which
+        # here are not always those that the class takes; and without their cause.
+        state = {**self.__dict__, "__cause__": self.__cause__}
+        return copyreg.__newobj__, (type(self), *self.args), state  # type: ignore[attr-defined]
 
 
 # --- what the network did ----------------------------------------------------

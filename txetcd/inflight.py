@@ -35,12 +35,15 @@ class InFlight(Generic[T]):
             The Deferred that ``begin`` returned.  It fails with `ServiceClosed`
             if it was ended by `close`, or if all was closed already.
         """
-        if self.closed:
-            return fail(ServiceClosed())
-        deferred = begin()
+        return fail(ServiceClosed()) if self.closed else self._track(begin())
+
+    def _track(self, deferred: Deferred[T]) -> Deferred[T]:
         self._deferreds.add(deferred)
         # The first callback there is, so whatever its user adds holds nothing up.
         deferred.addBoth(self._ended, deferred)
+        if self.closed:
+            # By what begin() has called.
+            deferred.cancel()
         return deferred
 
     def _ended(self, result: Any, deferred: Deferred[T]) -> Any:
@@ -63,7 +66,9 @@ class InFlight(Generic[T]):
         """
         self.closed = True
         for deferred in list(self._deferreds):
-            deferred.cancel()
+            # One may have ended with another; what its user waits for is not ours to cancel.
+            if deferred in self._deferreds:
+                deferred.cancel()
         if not self._deferreds:
             return succeed(None)
         self._closing.append(Deferred())

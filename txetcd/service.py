@@ -41,7 +41,8 @@ from functools import reduce
 from types import CoroutineType
 from typing import Any, ClassVar, Generic, TypeVar, Union, overload
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.logger import Logger
 
 __all__ = ["Filter", "Service", "ServiceFactory", "Status"]
 
@@ -59,6 +60,8 @@ Rep2 = TypeVar("Rep2")
 
 #: What a function that is made a service or a filter may return.
 MaybeAwaitable = Union["Deferred[T]", Awaitable[T], T]
+
+_log = Logger()
 
 
 class Status(IntEnum):
@@ -275,8 +278,8 @@ class ServiceFactory(Generic[Req, Rep]):
     def to_service(self) -> Service[Req, Rep]:
         """A service that takes one service from this factory for each request.
 
-        It closes that service when the request has ended, in whatever way.
-        Closing the whole closes the factory.
+        It closes that service when the request has ended, in whatever way; should
+        that closing fail, it is logged.  Closing the whole closes the factory.
         """
         return _FactoryService(self)
 
@@ -421,7 +424,7 @@ class _FactoryService(Service[Any, Any]):
         try:
             return await service(request)
         finally:
-            await service.close()
+            await _closed(service)
 
     def close(self) -> Deferred[None]:
         return self._factory.close()
@@ -431,14 +434,28 @@ class _FactoryService(Service[Any, Any]):
         return self._factory.status
 
     def __repr__(self) -> str:
-        return f"{self._factory!r}.to_service()"
+        shown = repr(self._factory)
+        if isinstance(self._factory, _FilteredFactory):
+            shown = f"({shown})"
+        return f"{shown}.to_service()"
 
 
 class _Rescued(Service[Any, Any]):
     """A service whose class overrides ``__call__``, held to the same rules."""
 
     def __init__(self, service: Service[Any, Any]) -> None:
+        self._service = service
         self.apply = service.__call__  # type: ignore[method-assign]  # it is the method
+
+    def close(self) -> Deferred[None]:
+        return self._service.close()
+
+    @property
+    def status(self) -> Status:
+        return self._service.status
+
+    def __repr__(self) -> str:
+        return repr(self._service)
 
 
 def _safe(service: Service[Any, Any]) -> Service[Any, Any]:
@@ -463,6 +480,16 @@ def _deferred(result: Any) -> Deferred[Any]:
 
 async def _awaited(awaitable: Awaitable[T]) -> T:
     return await awaitable
+
+
+async def _closed(service: Service[Any, Any]) -> None:
+    """Close a service whose request has had its outcome, which this does not change."""
+    try:
+        await service.close()
+    except CancelledError:
+        pass
+    except Exception:
+        _log.failure("closing {service!r} failed", service=service)
 
 
 def _name(function: Any) -> str:

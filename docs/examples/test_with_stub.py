@@ -5,12 +5,12 @@ Usage: python test_with_stub.py
 """
 
 import sys
-import unittest
+from unittest import main
 
 from treq.testing import StringStubbingResource, StubTreq
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial import unittest
 
 from txetcd import (
     Action,
@@ -48,7 +48,7 @@ def etcd_with(values):
     return Etcd(Service.mk(answer), clock=Clock())
 
 
-class WithAStubService(SynchronousTestCase):
+class WithAStubService(unittest.SynchronousTestCase):
     """The service of operations is a function: no protocol, no HTTP, no network."""
 
     def enabled(self, etcd, feature):
@@ -69,7 +69,7 @@ class WithAStubService(SynchronousTestCase):
         self.assertFalse(self.enabled(Etcd(Service.mk(fail), clock=Clock()), "search"))
 
 
-class WithAStubServer(SynchronousTestCase):
+class WithAStubServer(unittest.SynchronousTestCase):
     """treq talks to a resource in memory: the real protocol, and real HTTP."""
 
     def test_a_feature_is_asked_for_as_etcd_expects(self):
@@ -90,4 +90,4 @@ class WithAStubServer(SynchronousTestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    main(argv=sys.argv[:1])

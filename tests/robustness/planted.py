@@ -7,7 +7,7 @@ uses them, and `txetcd.keys.changes` for what is right.
 from __future__ import annotations
 
 from txetcd import ApiError, EventIndexCleared, NodeOp
-from txetcd.keys.changes import Changes
+from txetcd.keys.changes import Changes, HistoryLost
 from txetcd.keys.poll import Poll
 from txetcd.model import Get
 
@@ -19,7 +19,10 @@ class _AnyAnswerIsAChange(Changes):
         return op.node.modified_index + 1
 
     async def next(self) -> NodeOp:
-        op = await self._session(Get(self._path, self._recursive, True, self.index))
+        try:
+            op = await self._session(Get(self._path, self._recursive, True, self.index))
+        except EventIndexCleared:
+            raise HistoryLost(certain=True) from None
         self.index = self.resume(op)
         return op
 

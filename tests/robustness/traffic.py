@@ -21,6 +21,7 @@ from txetcd import (
     TxetcdError,
 )
 from txetcd.clock import sleep
+from txetcd.reactive import Event
 
 #: Writes under way at a time.
 WRITERS = 16
@@ -87,12 +88,11 @@ class Writer:
 class Watcher:
     """Registers with the events of a directory, and keeps all that it is told."""
 
-    def __init__(self, reactor: Any, top: Key, events: Any = None) -> None:
+    def __init__(self, reactor: Any, events: Event[NodeOp]) -> None:
         self.told: list[NodeOp | KeyNotFound] = []
         self.failures: list[BaseException] = []
         self._reactor = reactor
-        source = top.events(recursive=True) if events is None else events
-        self._registration = source.register(self._witness)
+        self._registration = events.register(self._witness)
 
     def _witness(self, result: NodeOp | Failure) -> None:
         if not isinstance(result, Failure):

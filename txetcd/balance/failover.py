@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
 from txetcd.errors import NetworkError
@@ -53,8 +53,9 @@ class Failover(Service[Req, Rep]):
         return failure
 
     def close(self) -> Deferred[None]:
-        closing: list[Deferred[Any]] = [service.close() for service in self._services]
-        return DeferredList(closing, fireOnOneErrback=True).addCallback(lambda _: None)
+        """Close all services; fails, once all have ended, with the first failure there was."""
+        closing = [maybeDeferred(service.close) for service in self._services]
+        return DeferredList(closing, consumeErrors=True).addCallback(_first_failure)
 
     @property
     def status(self) -> Status:
@@ -63,3 +64,7 @@ class Failover(Service[Req, Rep]):
     def __repr__(self) -> str:
         others = len(self._services) - 1
         return f"Failover({self._services[self._current]!r}, {others} more)"
+
+
+def _first_failure(results: list[tuple[bool, Any]]) -> Any:
+    return next((result for succeeded, result in results if not succeeded), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from txetcd.errors import RequestCancelled, TxetcdError
 from txetcd.filters.retry_budget import RetryBudget
 from txetcd.service import Filter, Service
 
-__all__ = ["DEFAULT_BACKOFF", "Policy", "Retry", "when_safe"]
+__all__ = ["DEFAULT_BACKOFF", "REASONS_KEPT", "Policy", "Retry", "when_safe"]
 
 Req = TypeVar("Req")
 Rep = TypeVar("Rep")
@@ -23,6 +24,8 @@ Rep = TypeVar("Rep")
 #: the request again.
 Policy = Callable[[Any, Any], bool]
 
+#: How many errors of attempts an error carries in ``reasons``: a schedule may be endless.
+REASONS_KEPT = 100
 #: Five attempts in all, about two seconds at the most between first and last.
 DEFAULT_BACKOFF = Backoff.exponential_jittered(0.010, 1.0).take(4)
 
@@ -49,9 +52,12 @@ class Retry(Filter[Req, Rep, Req, Rep]):
 
     It fires with the outcome of the last attempt, whether that is a response or an
     error: a filter that was put in changes no error's type.  The error's
-    ``reasons`` holds those of the attempts before.  It stops when the policy says
-    no, when the schedule has ended, or when the budget is spent.  Cancelling ends
-    the attempt under way, or the delay.
+    ``reasons`` holds those of the attempts before (the last `REASONS_KEPT`), and
+    its ``possibly_applied`` speaks for all attempts: where a policy sends a write
+    again, the last may never have been sent and an earlier one have been carried
+    out.  It stops when the policy says no, when the schedule has ended, or when the
+    budget is spent.  Cancelling ends the attempt under way, or the delay, and begins
+    no other.
 
     Where it belongs: below whatever bounds or counts an operation as a whole, above
     whatever is to act on each attempt by itself (a per-attempt timeout, a
@@ -85,7 +91,7 @@ class Retry(Filter[Req, Rep, Req, Rep]):
 
     def apply(self, request: Req, service: Service[Req, Rep]) -> Deferred[Rep]:
         self._budget.deposit()
-        return _Attempts(self, request, service, iter(self._backoff)).begin()
+        return _Attempts(self, request, service).begin()
 
     def __repr__(self) -> str:
         return f"Retry({self._backoff!r}, {self._policy.__name__})"
@@ -101,39 +107,86 @@ class Retry(Filter[Req, Rep, Req, Rep]):
 
 
 class _Attempts:
-    """The attempts of one request."""
+    """The attempts of one request, one after the other.
+
+    What the caller holds is a Deferred apart, which none of theirs is chained to: a
+    chain would grow with each attempt, and cancelling it recurses to its end.
+    """
 
     def __init__(
-        self,
-        retry: Retry[Any, Any],
-        request: Any,
-        service: Service[Any, Any],
-        delays: Iterator[float],
+        self, retry: Retry[Any, Any], request: Any, service: Service[Any, Any]
     ) -> None:
         self._retry = retry
         self._request = request
         self._service = service
-        self._delays = delays
-        self._errors: list[BaseException] = []
+        self._delays = iter(retry._backoff)
+        self._errors: deque[BaseException] = deque(maxlen=REASONS_KEPT)
+        self._possibly_applied = False
+        self._stopped = False
+        self._done: Deferred[Any] = Deferred(self._stop)
+        # The attempt or the delay that is under way.
+        self._current: Deferred[Any]
 
     def begin(self) -> Deferred[Any]:
-        return self._service(self._request).addBoth(self._judge)
+        self._attempt(None)
+        return self._done
 
-    def _judge(self, outcome: Any) -> Any:
-        delay = self._retry._delay(self._request, outcome, self._delays)
+    def _attempt(self, _: None) -> None:
+        self._current = self._service(self._request)
+        self._current.addBoth(self._judge)
+        if self._stopped:
+            # By something that the service called.
+            self._current.cancel()
+
+    def _judge(self, outcome: Any) -> None:
+        if self._done.called:
+            return
+        try:
+            delay = self._delay(outcome)
+        except Exception:
+            # The policy or the schedule is at fault.
+            outcome, delay = Failure(), None
         if delay is None:
-            return self._with_reasons(outcome)
+            self._end(outcome)
+            return
+        self._note(outcome)
+        self._current = sleep(self._retry._clock, delay)
+        self._current.addCallbacks(self._attempt, self._interrupted)
+
+    def _delay(self, outcome: Any) -> float | None:
+        if self._stopped:
+            return None
+        return self._retry._delay(self._request, outcome, self._delays)
+
+    def _note(self, outcome: Any) -> None:
+        """Keep what is to be known of an attempt that was not the last."""
         if isinstance(outcome, Failure) and outcome.value is not None:
             self._errors.append(outcome.value)
-        pause = sleep(self._retry._clock, delay).addErrback(self._given_up)
-        return pause.addCallback(lambda _: self.begin())
+        applied = getattr(getattr(outcome, "value", None), "possibly_applied", True)
+        self._possibly_applied = self._possibly_applied or applied
 
-    def _given_up(self, failure: Failure) -> Any:
-        failure.trap(CancelledError)
-        return self._with_reasons(Failure(RequestCancelled(sent=False)))
+    def _stop(self, _: Deferred[Any]) -> None:
+        self._stopped = True
+        self._current.cancel()
+        if not self._done.called:
+            self._end(Failure(RequestCancelled()))
 
-    def _with_reasons(self, outcome: Any) -> Any:
-        error = outcome.value if isinstance(outcome, Failure) else None
-        if self._errors and isinstance(error, TxetcdError):
-            error.reasons = (*self._errors, *error.reasons)
-        return outcome
+    def _interrupted(self, failure: Failure) -> None:
+        self._end(Failure(RequestCancelled(sent=False)))
+
+    def _end(self, outcome: Any) -> None:
+        if isinstance(outcome, Failure):
+            outcome = self._explained(outcome)
+        self._done.callback(outcome)
+
+    def _explained(self, failure: Failure) -> Failure:
+        if self._errors and type(failure.value) is CancelledError:
+            # It could carry no reasons.
+            failure = Failure(RequestCancelled())
+        error = failure.value
+        if isinstance(error, TxetcdError):
+            # A service may fail with one and the same error each time.
+            before = [each for each in self._errors if each is not error]
+            error.reasons = (*before, *error.reasons)
+            error.possibly_applied = error.possibly_applied or self._possibly_applied
+        return failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 from txetcd.clock import Clock
 
@@ -37,12 +38,12 @@ class RetryBudget:
         min_per_second: float = 10.0,
         ratio: float = 0.2,
     ) -> None:
-        if not ttl >= 1:
-            raise ValueError(f"ttl must be at least 1 second, not {ttl!r}")
-        if not min_per_second >= 0:
-            raise ValueError(f"min_per_second must be 0 or more, not {min_per_second!r}")
-        if not ratio >= 0:
-            raise ValueError(f"ratio must be 0 or more, not {ratio!r}")
+        if not 1 <= ttl < inf:
+            raise ValueError(f"ttl must be a finite time of at least 1 second, not {ttl!r}")
+        if not 0 <= min_per_second < inf:
+            raise ValueError(f"min_per_second must be finite, 0 or more, not {min_per_second!r}")
+        if not 0 <= ratio < inf:
+            raise ValueError(f"ratio must be finite, 0 or more, not {ratio!r}")
         self._clock = clock
         self._ttl = ttl
         self._reserve = min_per_second * ttl

@@ -64,27 +64,39 @@ class Timeout(Filter[Req, Rep, Req, Rep]):
         if self._unless(request):
             return service(request)
         inner = service(request)
+        expired = False
+
         # Deferred.addTimeout would wait for the request below to end, and would
         # turn into a timeout only what ends as a CancelledError.
-        outer: Deferred[Rep] = Deferred(lambda _: inner.cancel())
-        call = self._clock.callLater(self._seconds, self._expire, inner, outer)
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            try:
+                inner.cancel()
+            finally:
+                if not outer.called:
+                    outer.errback(self._timed_out(None))
 
-        def ended(result: Any) -> None:
-            if outer.called:
-                return
+        def stop() -> None:
             if call.active():
                 call.cancel()
-            elif isinstance(result, Failure):
+
+        def ended(result: Any) -> None:
+            stop()
+            if outer.called:
+                return
+            if expired and isinstance(result, Failure):
                 result = self._timed_out(result.value)
             outer.callback(result)
 
+        def cancel(_: Deferred[Rep]) -> None:
+            stop()
+            inner.cancel()
+
+        outer: Deferred[Rep] = Deferred(cancel)
+        call = self._clock.callLater(self._seconds, expire)
         inner.addBoth(ended)
         return outer
-
-    def _expire(self, inner: Deferred[Any], outer: Deferred[Any]) -> None:
-        inner.cancel()
-        if not outer.called:
-            outer.errback(self._timed_out(None))
 
     def _timed_out(self, cause: BaseException | None) -> Failure:
         error = RequestTimedOut(self._seconds, cause, getattr(cause, "possibly_applied", True))

@@ -27,7 +27,8 @@ class BasicAuthentication(Filter[Request, Response, Request, Response]):
         password: The password.
 
     Raises:
-        ValueError: The name holds a colon, or either a control character.
+        ValueError: The name holds a colon, or either a control character or half
+            of a surrogate pair.
 
     .. versionadded:: 0.1
     """
@@ -37,6 +38,9 @@ class BasicAuthentication(Filter[Request, Response, Request, Response]):
             raise ValueError("a user's name with a colon cannot be sent (RFC 7617, section 2)")
         if any(ord(c) < 32 or ord(c) == 127 for c in user + password):
             raise ValueError("a user's name or password cannot hold control characters")
+        # Encoding them would fail as well, with an error that shows the password.
+        if any("\ud800" <= c <= "\udfff" for c in user + password):
+            raise ValueError("a user's name or password holds half of a surrogate pair")
         self._value = "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
 
     def apply(

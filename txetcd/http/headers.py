@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Union
 
 __all__ = ["Headers"]
@@ -18,8 +19,8 @@ SECRET = frozenset(
 
 #: A token: RFC 9110, section 5.6.2.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: What no field value may hold: RFC 9110, section 5.5.
-_FORBIDDEN = re.compile(r"[\x00\r\n]")
+#: What no field value may hold: RFC 9110, section 5.5; and what Latin-1 does not.
+_FORBIDDEN = re.compile(r"[\x00\r\n]|[^\x00-\xff]")
 
 
 class Headers:
@@ -30,9 +31,12 @@ class Headers:
             Latin-1.
 
     Raises:
-        ValueError: A name is not a token, or a value holds NUL, CR or LF.
+        ValueError: A name is not a token, or a value holds NUL, CR, LF or a
+            character that is not in Latin-1.
 
-    The ``repr`` hides the values of fields that carry credentials.
+    Two are equal if each name has the same values in the same order; the order of
+    the names, and their case, do not count.  The ``repr`` hides the values of
+    fields that carry credentials.
 
     .. versionadded:: 0.1
     """
@@ -92,7 +96,8 @@ class Headers:
         return len(self._fields)
 
     def _folded(self) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted((name.lower(), value) for name, value in self._fields))
+        folded = ((name.lower(), value) for name, value in self._fields)
+        return tuple(sorted(folded, key=itemgetter(0)))
 
     def __eq__(self, other: object) -> bool:
         return self._folded() == other._folded() if isinstance(other, Headers) else NotImplemented

@@ -63,8 +63,18 @@ def _endpoint(reactor: Any, url: str, timeout: float) -> Any:
     endpoint: Any = HostnameEndpoint(reactor, uri.host, uri.port, timeout=timeout)
     if uri.scheme == b"http":
         return endpoint
+    if not _has_tls():
+        raise ValueError(f"{url!r} needs TLS: install txetcd[tls]")
     policy: Any = BrowserLikePolicyForHTTPS()
     return wrapClientTLS(policy.creatorForNetloc(uri.host, uri.port), endpoint)
+
+
+def _has_tls() -> bool:
+    try:
+        import twisted.internet.ssl  # noqa: F401  # it is there if pyOpenSSL is
+    except ImportError:
+        return False
+    return True
 
 
 @implementer(IAgentEndpointFactory)

@@ -23,6 +23,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import GzipDecoder, ResponseDone
+from twisted.web.error import SchemeNotSupported
 from twisted.web.http_headers import Headers as WebHeaders
 
 from txetcd.errors import (
@@ -38,14 +39,14 @@ from txetcd.http.message import Request, Response
 from txetcd.inflight import InFlight
 from txetcd.service import Service, Status
 
-__all__ = ["DEFAULT_MAX_BODY", "TreqService", "parse_url"]
+__all__ = ["DEFAULT_MAX_BODY", "TreqService", "parse_url", "redacted"]
 
 #: A recursive get of a large tree is the longest reply there is; 64 MiB holds
 #: some 500,000 small keys.
 DEFAULT_MAX_BODY = 64 * 1024 * 1024
 
 #: What Twisted raises only when no byte was written.
-_NOT_WRITTEN = (ConnectError, DNSLookupError)
+_NOT_WRITTEN = (ConnectError, DNSLookupError, SchemeNotSupported)
 
 _log = Logger()
 
@@ -95,7 +96,12 @@ class TreqService(Service[Request, Response]):
 
     async def _exchange(self, request: Request) -> Response:
         try:
-            reply = await self._send(request)
+            sending = self._send(request)
+        except Exception as error:
+            # Whatever treq and its agents raise at once, they raise before they write.
+            raise self._located(_not_sent(error)) from error
+        try:
+            reply = await sending
         except Exception as error:
             raise self._located(_translate(error)) from error
         head = Response(reply.code, _headers(reply), endpoint=self._url)
@@ -103,7 +109,7 @@ class TreqService(Service[Request, Response]):
             _tell(request.on_head, head)
         body = _Body(self._max_body, head)
         try:
-            self._check(head, reply)
+            _check(head, reply)
             reply.deliverBody(body)
             content = await body.finished
         except Exception as error:
@@ -121,12 +127,6 @@ class TreqService(Service[Request, Response]):
             allow_redirects=False,
             unbuffered=True,
         )
-
-    def _check(self, head: Response, reply: Any) -> None:
-        wrong = _wrong_head(head, reply)
-        if wrong:
-            reply.deliverBody(_Body(0, head).ignored())
-            raise UnexpectedResponse(head.status, reason=wrong)
 
     def _located(self, error: TxetcdError) -> TxetcdError:
         error.locate(endpoint=self._url)
@@ -160,24 +160,32 @@ def parse_url(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{_redacted(url)} is not a URL: {error}") from None
+        # The words of the error quote what may be part of a password.
+        why = "" if "@" in url else f": {error}"
+        raise ValueError(f"{redacted(url)} is not a URL{why}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(
-            f"{_redacted(url)} is not an endpoint: give a scheme and a host, "
+            f"{redacted(url)} is not an endpoint: give a scheme and a host, "
             "for example 'http://127.0.0.1:2379'"
         )
     if "@" in parts.netloc:
-        raise ValueError(f"{_redacted(url)} carries credentials: pass auth=(user, password)")
-    if parts.query or parts.fragment or url != url.strip() or not url.isascii() or " " in url:
-        raise ValueError(f"{_redacted(url)} is not an endpoint: scheme, host, port and path only")
+        raise ValueError(f"{redacted(url)} carries credentials: pass auth=(user, password)")
+    odd = " " in url or not url.isascii() or not url.isprintable() or parts.netloc.endswith(":")
+    if odd or parts.query or parts.fragment:
+        raise ValueError(f"{redacted(url)} is not an endpoint: scheme, host, port and path only")
     if port == 0:
-        raise ValueError(f"{_redacted(url)} is not an endpoint: port 0 cannot be connected to")
+        raise ValueError(f"{redacted(url)} is not an endpoint: port 0 cannot be connected to")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _redacted(url: str) -> str:
+def redacted(url: str) -> str:
+    """A URL, or several, as an error may show it: without credentials."""
     head, at, tail = url.rpartition("@")
-    return repr(f"{head.partition('://')[0]}://<secret>@{tail}" if at else url)
+    if not at:
+        return repr(url)
+    scheme, colon, _ = head.partition("://")
+    # Without a scheme, what stands there may be the user and the password.
+    return repr(f"{scheme}://<secret>@{tail}" if colon and scheme.isalpha() else f"<secret>@{tail}")
 
 
 def _translate(error: Exception) -> TxetcdError:
@@ -194,9 +202,15 @@ def _translate(error: Exception) -> TxetcdError:
         return RequestCancelled(sent=True)
     # RequestNotSent has no public name in Twisted.
     if isinstance(error, _NOT_WRITTEN) or type(error).__name__ == "RequestNotSent":
-        return NotSent(f"the request was not sent: {_words(error)}", error)
+        return _not_sent(error)
     words = "; ".join(map(_words, reasons)) or _words(error)
     return ReplyLost(f"the request was sent and its reply was lost: {words}", error)
+
+
+def _not_sent(error: Exception) -> TxetcdError:
+    if isinstance(error, TxetcdError):
+        return error
+    return NotSent(f"the request was not sent: {_words(error)}", error)
 
 
 def _words(error: BaseException) -> str:
@@ -210,6 +224,19 @@ def _headers(reply: Any) -> Headers:
         for value in values
         if value or name.lower() != b"content-encoding"  # Twisted's decoder adds an empty one
     )
+
+
+def _check(head: Response, reply: Any) -> None:
+    """Refuse a reply by its head, and close its connection."""
+    wrong = _wrong_head(head, reply)
+    if wrong:
+        # Below any decoder, which would inflate what has come of the body already.
+        while getattr(reply, "original", None) is not None:
+            reply = reply.original
+        body = _Body(0, head).ignored()
+        reply.deliverBody(body)
+        body.stop()
+        raise UnexpectedResponse(head.status, reason=wrong)
 
 
 def _wrong_head(head: Response, reply: Any) -> str:

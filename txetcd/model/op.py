@@ -81,9 +81,9 @@ def _index(index: int | None) -> int | None:
 
 
 def _prev_index(index: int | None) -> int | None:
-    if index == 0:
+    if _index(index) == 0:
         raise ValueError("prev_index=0 compares with nothing: etcd would overwrite anything")
-    return _index(index)
+    return index
 
 
 @attrs.frozen

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from signal import SIGSTOP, Signals
 
 __all__ = ["Child"]
 
@@ -58,28 +58,25 @@ class Child:
         """Whether it has not ended; a stopped process is alive."""
         return self.status is None
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send a signal, unless the process has ended."""
         self._process.send_signal(number)
 
-    def has_become(self, change: int) -> bool:
-        """Whether it has stopped (``os.WSTOPPED``) or continued (``os.WCONTINUED``).
+    def has_obeyed(self, number: Signals) -> bool:
+        """Whether it has stopped (``SIGSTOP``) or continued (``SIGCONT``), as it was told to.
 
-        A change is reported once.  Also true if there is no more process to change, or
-        the system cannot tell.
+        It is told once for each change.  Also true if there is no more process, or the
+        system cannot tell.
         """
         if not self.alive or not hasattr(os, "waitid"):
             return True
-        try:
-            return os.waitid(os.P_PID, self.pid, change | os.WNOHANG) is not None
-        except ChildProcessError:
-            return True
+        change = os.WSTOPPED if number is SIGSTOP else os.WCONTINUED
+        return os.waitid(os.P_PID, self.pid, change | os.WNOHANG) is not None
 
     def destroy(self) -> None:
         """Kill it, and block until it has ended: a few milliseconds."""
-        if self.alive:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
 
 @functools.cache

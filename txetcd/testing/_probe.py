@@ -7,18 +7,31 @@ enabled, and which answers these two without a password.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
 
 from txetcd.testing._ports import HOST
 from txetcd.testing._reactor import Reactor
 
-__all__ = ["MEMBERS", "STATUS", "Standing", "ask", "ask_standing", "question", "read_answer"]
+__all__ = [
+    "MEMBERS",
+    "NO_LEADER",
+    "STATUS",
+    "Standing",
+    "ask",
+    "ask_standing",
+    "question",
+    "read_answer",
+]
+
+#: What is in place of a leader's id while there is none.
+NO_LEADER = "0"
 
 MEMBERS = "/v3/cluster/member/list"
 STATUS = "/v3/maintenance/status"
@@ -34,7 +47,7 @@ class Standing:
     Attributes:
         name: Its ``--name``.
         member_id: Its id in the cluster.
-        leader_id: The id of the leader that it follows, or ``"0"``.
+        leader_id: The id of the leader that it follows, or `NO_LEADER`.
         version: The server's version.
     """
 
@@ -51,7 +64,7 @@ class Standing:
         return cls(
             name=names.get(own_id, ""),
             member_id=own_id,
-            leader_id=status.get("leader", "0"),
+            leader_id=status.get("leader", NO_LEADER),
             version=status.get("version", ""),
         )
 
@@ -76,33 +89,31 @@ def read_answer(raw: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def ask(reactor: Reactor, port: int, path: str, timeout: float) -> Deferred[dict[str, Any]]:
+async def ask(reactor: Reactor, port: int, path: str, timeout: float) -> dict[str, Any]:
     """Ask a question of whoever listens on a port.
 
     Args:
         reactor: Makes the connection and keeps the time.
         port: A port of the loopback interface.
         path: `MEMBERS` or `STATUS`.
-        timeout: How long the answer may take, in seconds.
+        timeout: How long each of connecting and answering may take, in seconds.
 
     Returns:
-        Fires with the answer once the connection is gone, or with ``{}`` if there was no
-        good one in time.  Cancelling it closes the connection in the next turn.
+        The answer, once the connection is gone, or ``{}`` if there was no good one in
+        time.  Cancelling closes the connection in the next turn of the reactor.
     """
-    any_reactor: Any = reactor
-    endpoint = TCP4ClientEndpoint(any_reactor, HOST, port, timeout)
     conversation = _Conversation(question(path))
-    waiting: Deferred[Any] = endpoint.connect(Factory.forProtocol(lambda: conversation))
+    try:
+        await _connect(reactor, port, conversation, timeout)
+    except ConnectError:
+        return {}
     late = reactor.callLater(timeout, conversation.give_up)
-
-    def settled(result: bytes) -> bytes:
+    try:
+        return read_answer(await conversation.ended)
+    finally:
+        conversation.give_up()
         if late.active():
             late.cancel()
-        return result
-
-    waiting.addCallback(lambda _: conversation.ended)
-    waiting.addErrback(lambda failure: b"" if failure.check(Exception) is None else _none(failure))
-    return waiting.addBoth(settled).addCallback(read_answer)
 
 
 async def ask_standing(reactor: Reactor, port: int, timeout: float) -> Standing:
@@ -110,3 +121,41 @@ async def ask_standing(reactor: Reactor, port: int, timeout: float) -> Standing:
     members = await ask(reactor, port, MEMBERS, timeout)
     status = await ask(reactor, port, STATUS, timeout) if members else {}
     return Standing.of(members, status)
+
+
+def _connect(reactor: Reactor, port: int, protocol: Protocol, timeout: float) -> Deferred[object]:
+    # Any: endpoints name what they take by interfaces, which type checkers do not know.
+    any_reactor: Any = reactor
+    factory: Any = Factory.forProtocol(lambda: protocol)
+    factory.noisy = False
+    endpoint: Any = TCP4ClientEndpoint(any_reactor, HOST, port, timeout)
+    connecting: Deferred[object] = endpoint.connect(factory)
+    return connecting
+
+
+class _Conversation(Protocol):
+    """Says one thing, and listens until the other side hangs up."""
+
+    transport: Any
+
+    def __init__(self, words: bytes) -> None:
+        self._words = words
+        self._heard = bytearray()
+        #: Fires with all that was heard, once the connection is gone.
+        self.ended: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._words)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard += data
+        if len(self._heard) > MAX_ANSWER:
+            self.give_up()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.ended.called:
+            self.ended.callback(bytes(self._heard))
+
+    def give_up(self) -> None:
+        """Hang up."""
+        self.transport.abortConnection()

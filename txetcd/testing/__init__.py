@@ -1,0 +1,23 @@
+"""A test kit: a real etcd in a process of its own, and a network that fails on demand.
+
+`EtcdProcess` and `EtcdCluster` run real servers, which can be killed, paused and restarted.
+`FaultProxy` stands between a client and a server, and cuts, delays or swallows what passes.
+No other part of txetcd needs this one.
+"""
+
+from __future__ import annotations
+
+from txetcd.testing._binary import EtcdNotFound, find_etcd
+from txetcd.testing._server import EtcdFailed
+from txetcd.testing.cluster import EtcdCluster
+from txetcd.testing.etcd import EtcdProcess
+from txetcd.testing.faultproxy import FaultProxy
+
+__all__ = [
+    "EtcdCluster",
+    "EtcdFailed",
+    "EtcdNotFound",
+    "EtcdProcess",
+    "FaultProxy",
+    "find_etcd",
+]
