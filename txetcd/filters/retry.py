@@ -94,7 +94,8 @@ class Retry(Filter[Req, Rep, Req, Rep]):
         return _Attempts(self, request, service).begin()
 
     def __repr__(self) -> str:
-        return f"Retry({self._backoff!r}, {self._policy.__name__})"
+        policy = getattr(self._policy, "__name__", None) or repr(self._policy)
+        return f"Retry({self._backoff!r}, {policy})"
 
     def _delay(self, request: Req, outcome: object, delays: Iterator[float]) -> float | None:
         """How long to wait before the next attempt; None if there is to be none."""
