@@ -101,7 +101,7 @@ class TreqService(Service[Request, Response]):
             # Whatever treq and its agents raise at once, they raise before they write.
             raise self._located(_not_sent(error)) from error
         try:
-            reply = await sending
+            reply = await _cancellable(sending)
         except Exception as error:
             raise self._located(_translate(error)) from error
         head = Response(reply.code, _headers(reply), endpoint=self._url)
@@ -188,7 +188,30 @@ def redacted(url: str) -> str:
     return repr(f"{scheme}://<secret>@{tail}" if colon and scheme.isalpha() else f"<secret>@{tail}")
 
 
-def _translate(error: Exception) -> TxetcdError:
+def _cancellable(sending: Deferred[Any]) -> Deferred[Any]:
+    """A Deferred that, when it is cancelled, says so.
+
+    Twisted has other words for it: a cancelled look-up of a name "failed".
+    """
+    cancelled = False
+
+    def cancel(_: Deferred[Any]) -> None:
+        nonlocal cancelled
+        cancelled = True
+        sending.cancel()
+
+    def ended(result: Any) -> None:
+        if cancelled and isinstance(result, Failure):
+            result = Failure(RequestCancelled(_translate(result.value).possibly_applied))
+        if not outer.called:
+            outer.callback(result)
+
+    outer: Deferred[Any] = Deferred(cancel)
+    sending.addBoth(ended)
+    return outer
+
+
+def _translate(error: Any) -> TxetcdError:
     """The typed error for whatever came out of treq and Twisted."""
     if isinstance(error, TxetcdError):
         return error
