@@ -2,8 +2,8 @@
 
 It is what the watch loop is tried on without a server: a service of operations that
 answers gets and waits as etcd's ``store/watcher_hub.go`` does, and that can be made
-to misbehave in each way a real one has been seen to.  ``test_store_is_like_etcd`` in
-``tests/robustness`` holds it to a real server.
+to misbehave in each way a real one has been seen to.  ``tests/contract`` holds it to a
+real server.
 """
 
 from __future__ import annotations
