@@ -1,0 +1,410 @@
+"""What a real etcd does with the v2 API, and what this client makes of it.
+
+One test for each statement that the client was built on.  Where a test here disagrees
+with a document, the test is right.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from treq.client import HTTPClient
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.web.client import Agent
+
+from tests.realserver import RealServerTestCase
+from txetcd import (
+    Action,
+    AmbiguousWrite,
+    ApiError,
+    Dir,
+    EventIndexCleared,
+    KeyNotFound,
+    NodeExist,
+    ReplyLost,
+    TxetcdError,
+    UnexpectedResponse,
+)
+from txetcd.errors import ApiDisabled, ErrorCode, WatchEnded
+from txetcd.http import Headers, Request, Response, TreqService
+from txetcd.v2.encode import MAX_REQUEST_LINE
+
+reactor: Any = _reactor
+FORM = Headers({"Content-Type": "application/x-www-form-urlencoded"})
+
+
+class Case(RealServerTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.url = self.etcd_url
+        self.etcd = self.client()
+        self.key = self.etcd.key(self.prefix) / "a"
+
+    async def failure(self, deferred: Deferred[Any], kind: type[Exception]) -> Any:
+        try:
+            await deferred
+        except kind as error:
+            return error
+        self.fail("it did not fail")
+
+    async def raw(self, method: str, path: str, query: str = "", **form: Any) -> Response:
+        """A request as it is, without the protocol of this client, on a connection of its own."""
+        service = TreqService(HTTPClient(Agent(reactor)), self.url)
+        self.addCleanup(service.close)
+        body = urlencode(form).encode()
+        headers = FORM if method in ("PUT", "POST") else Headers()
+        return await service(Request(method, f"/v2/keys{path}", query, headers, body))
+
+    def code(self, response: Response) -> tuple[int, int]:
+        return response.status, json.loads(response.body)["errorCode"]
+
+
+class WatchTests(Case):
+    async def test_the_head_of_a_wait_is_sent_at_once_with_the_index_when_it_began(self):
+        made = await self.key.set("1")
+        heads: list[Response] = []
+        service = TreqService(HTTPClient(Agent(reactor)), self.url)
+        self.addCleanup(service.close)
+        waiting = service(
+            Request("GET", f"/v2/keys{self.key.path}", "wait=true", on_head=heads.append)
+        )
+        while not heads:
+            await self.pause()
+        began = int(heads[0].headers["X-Etcd-Index"])
+        self.assertGreaterEqual(began, made.node.modified_index)
+        changed = await self.key.set("2")
+        response = await waiting
+        self.assertGreater(changed.node.modified_index, began)
+        self.assertEqual(int(response.headers["X-Etcd-Index"]), began)
+
+    async def test_the_index_of_history_is_at_or_above_the_index_of_the_change(self):
+        made = await self.key.set("1")
+        await self.key.set("2")
+        found = await self.key.get(wait=True, wait_index=made.node.modified_index)
+        self.assertGreater(found.etcd.index, found.node.modified_index)
+
+    async def test_a_server_that_shuts_down_ends_a_parked_wait_with_a_typed_error(self):
+        # With an empty body, or in the middle of it: both have been seen of 3.5.1.
+        server = await self.server()
+        key = self.client(server.url).key("/a")
+        await key.set("1")
+        waiting = key.get(wait=True)
+        await self.pause(0.1)
+        stopping = server.stop()
+        error = await self.failure(waiting, TxetcdError)
+        self.assertIsInstance(error, (WatchEnded, ReplyLost))
+        self.assertTrue(error.retryable)
+        await stopping
+
+    async def test_a_history_that_was_cleared_is_an_error_with_the_index(self):
+        server = await self.server()
+        key = self.client(server.url).key("/a")
+        for number in range(1_010):
+            last = await key.set(str(number))
+        error = await self.failure(key.get(wait=True, wait_index=1), EventIndexCleared)
+        self.assertIn("the requested history has been cleared", error.cause)
+        self.assertEqual(error.index, last.node.modified_index)
+
+    async def test_a_recursive_deletion_is_one_event_on_the_directory(self):
+        first = await (self.key / "b").set("1")
+        await (self.key / "c").set("2")
+        gone = await self.key.delete(recursive=True)
+        told = await (self.key / "b").get(wait=True, wait_index=first.node.modified_index + 1)
+        self.assertEqual((told.action, told.node.key), (Action.DELETE, self.key.path))
+        self.assertEqual(told.node.modified_index, gone.node.modified_index)
+        self.assertIsInstance(told.prev_node, Dir)
+        self.assertEqual(told.prev_node.nodes, ())
+
+    async def test_events_of_a_child_tell_the_deletion_of_its_parent(self):
+        child = self.key / "b"
+        await child.set("1")
+        told: list[Any] = []
+        registration = child.events().register(told.append)
+        while not told:
+            await self.pause()
+        await self.key.delete(recursive=True)
+        while len(told) < 2:
+            await self.pause()
+        self.assertEqual((told[1].action, told[1].node.key), (Action.DELETE, self.key.path))
+        await registration.close()
+
+    async def test_a_deleted_directory_matches_a_scan_for_a_longer_name_and_is_not_told(self):
+        top = self.etcd.key(self.prefix)
+        foo, foobar = top / "foo", top / "foobar"
+        await (foo / "x").set("1")
+        first = await foobar.set("1")
+        gone = await foo.delete(recursive=True)
+        raw = await foobar.get(wait=True, wait_index=first.node.modified_index + 1)
+        self.assertEqual(raw.node.modified_index, gone.node.modified_index)
+        seen = await self.seen(foobar, lambda: (foo / "x").set("2"), lambda: foobar.set("2"))
+        self.assertEqual(seen, [foobar.path])
+
+    async def test_hidden_keys_are_in_no_listing_and_are_not_told(self):
+        hidden = self.key / "_hidden"
+        made = await hidden.set("1")
+        await (self.key / "shown").set("1")
+        self.assertEqual([node.name for node in (await self.key.get()).node.nodes], ["shown"])
+        raw = await self.key.get(True, wait=True, wait_index=made.node.modified_index)
+        self.assertEqual(raw.node.key, hidden.path)
+        shown = self.key / "shown"
+        seen = await self.seen(self.key, lambda: hidden.set("2"), lambda: shown.set("2"))
+        self.assertEqual(seen, [shown.path])
+        seen = await self.seen(hidden, lambda: hidden.set("3"))
+        self.assertEqual(seen, [hidden.path])
+
+    async def seen(self, key: Any, *writes: Any) -> list[str]:
+        """The keys of the changes that events tell of some writes, up to the last of them."""
+        told: list[Any] = []
+        registration = key.events(recursive=True).register(told.append)
+        while not told:
+            await self.pause()
+        for write in writes:
+            last = await write()
+        while told[-1].node.modified_index < last.node.modified_index:
+            await self.pause()
+        await registration.close()
+        return [op.node.key for op in told[1:]]
+
+    async def test_a_refresh_tells_no_one_and_uses_an_index(self):
+        first = await self.key.set("1", ttl=100)
+        refreshed = await self.key.refresh(200)
+        self.assertGreater(refreshed.node.modified_index, first.node.modified_index)
+
+    async def test_a_refresh_without_ttl_or_with_a_value_is_refused(self):
+        await self.key.set("1", ttl=100)
+        path = quote(self.key.path)
+        options = {"refresh": "true", "prevExist": "true"}
+        self.assertEqual(self.code(await self.raw("PUT", path, **options)), (400, 212))
+        response = await self.raw("PUT", path, ttl=5, value="x", **options)
+        self.assertEqual(self.code(response), (400, 211))
+
+    async def test_directories_made_on_the_way_to_a_key_are_no_event(self):
+        first = await self.key.set("1")
+        made = await self.etcd.key(f"{self.prefix}/d/e/f").set("1")
+        self.assertEqual(made.node.modified_index, first.node.modified_index + 1)
+        told = await self.etcd.key(self.prefix).get(
+            True, wait=True, wait_index=first.node.modified_index + 1
+        )
+        self.assertEqual(told.node.key, f"{self.prefix}/d/e/f")
+
+    async def test_wait_with_quorum_is_a_plain_get_so_the_two_are_refused(self):
+        await self.key.set("1")
+        response = await self.raw("GET", quote(self.key.path), "wait=true&quorum=true")
+        self.assertEqual(json.loads(response.body)["action"], "get")
+        await self.failure(self.key.get(wait=True, quorum=True), ValueError)
+
+    async def test_history_survives_a_kill(self):
+        server = await self.server()
+        key = self.client(server.url).key("/a")
+        first = await key.set("1")
+        await server.kill()
+        await server.restart()
+        found = await key.get(wait=True, wait_index=first.node.modified_index)
+        self.assertEqual(found.node, first.node)
+        self.assertGreaterEqual(found.etcd.index, first.node.modified_index)
+
+    async def test_a_stream_from_the_past_delivers_one_event_so_none_is_used(self):
+        first = await self.key.set("1")
+        await self.key.set("2")
+        service = TreqService(HTTPClient(Agent(reactor)), self.url)
+        self.addCleanup(service.close)
+        index = first.node.modified_index
+        query = f"wait=true&stream=true&waitIndex={index}"
+        streaming = service(Request("GET", f"/v2/keys{self.key.path}", query))
+        await self.pause(0.2)
+        self.assertFalse(streaming.called)
+        streaming.addErrback(lambda _: None).cancel()
+
+
+class RequestTests(Case):
+    async def test_a_form_without_its_type_stores_an_empty_value_so_it_is_always_given(self):
+        service = TreqService(HTTPClient(Agent(reactor)), self.url)
+        self.addCleanup(service.close)
+        path = f"/v2/keys{self.key.path}"
+        response = await service(Request("PUT", path, body=b"value=lost"))
+        self.assertEqual(response.status, 201)
+        self.assertEqual((await self.key.get()).node.value, b"")
+        await self.key.set("kept")
+        self.assertEqual((await self.key.get()).node.value, b"kept")
+
+    async def test_a_raw_semicolon_cuts_a_value_so_it_is_escaped(self):
+        await self.key.set("a;b")
+        self.assertEqual((await self.key.get()).node.value, b"a;b")
+
+    async def test_ttl_0_on_the_wire_expires_a_key_so_it_is_sent_empty(self):
+        await self.raw("PUT", quote(self.key.path), value="1", ttl="0")
+        first = await self.etcd.key(f"{self.prefix}/b").set("1", ttl=0)
+        self.assertIsNone(first.node.lease)
+
+    async def test_an_over_long_ttl_is_silently_for_ever_so_it_is_refused(self):
+        response = await self.raw("PUT", quote(self.key.path), value="1", ttl=8_000_000_000)
+        self.assertNotIn("expiration", json.loads(response.body)["node"])
+        await self.failure(self.key.set("1", ttl=8_000_000_000), ValueError)
+
+    async def test_prev_exist_without_a_value_erases_it_and_set_sends_one(self):
+        await self.key.set("1")
+        await self.raw("PUT", quote(self.key.path), prevExist="true", ttl="5")
+        self.assertEqual((await self.key.get()).node.value, b"")
+
+    async def test_prev_index_0_overwrites_so_it_is_refused(self):
+        await self.key.set("1")
+        response = await self.raw("PUT", quote(self.key.path), value="2", prevIndex="0")
+        self.assertEqual((response.status, (await self.key.get()).node.value), (200, b"2"))
+        await self.failure(self.key.compare_and_swap("3", prev_index=0), ValueError)
+
+    async def test_an_empty_prev_value_is_refused_here_and_there(self):
+        await self.key.set("")
+        response = await self.raw("PUT", quote(self.key.path), value="2", prevValue="")
+        self.assertEqual(self.code(response), (400, ErrorCode.PREV_VALUE_REQUIRED))
+        await self.failure(self.key.compare_and_swap("2", prev_value=""), ValueError)
+        await self.failure(self.key.compare_and_delete(prev_value=""), ValueError)
+
+    async def test_a_directory_put_over_a_file_replaces_it(self):
+        await self.key.set("1")
+        self.assertIsInstance((await self.key.set(None)).node, Dir)
+
+    async def test_a_directory_put_over_a_directory_is_refused(self):
+        await self.key.set(None)
+        error = await self.failure(self.key.set(None), ApiError)
+        self.assertEqual(error.code, ErrorCode.NOT_FILE)
+
+    async def test_the_lease_of_a_directory_is_a_500_that_is_not_tried_again(self):
+        await (self.key / "b").set("1")
+        error = await self.failure(self.key.set(None, ttl=60, prev_exist=True), AmbiguousWrite)
+        self.assertEqual(error.cause.code, ErrorCode.RAFT_INTERNAL)
+        self.assertIn("Not a file", error.cause.cause)
+        self.assertEqual(error.reasons, ())
+        self.assertIsNone((await self.key.get()).node.lease)
+
+    async def test_an_answer_without_a_node_is_unexpected(self):
+        response = await self.raw("PUT", quote(self.key.path), value="1", noValueOnSuccess="true")
+        self.assertEqual(json.loads(response.body), {"action": "set"})
+
+    async def test_errors_of_validation_tell_no_index(self):
+        response = await self.raw("PUT", quote(self.key.path), value="1", ttl="soon")
+        self.assertEqual(self.code(response), (400, ErrorCode.TTL_NAN))
+        self.assertIn(response.headers.get("X-Etcd-Index", "0"), ("0",))
+        self.assertEqual(json.loads(response.body)["index"], 0)
+
+    async def test_bytes_that_are_not_utf_8_are_replaced_so_they_are_refused(self):
+        body = b"value=%FF"
+        service = TreqService(HTTPClient(Agent(reactor)), self.url)
+        self.addCleanup(service.close)
+        await service(Request("PUT", f"/v2/keys{self.key.path}", "", FORM, body))
+        self.assertEqual((await self.key.get()).node.text, "\ufffd")
+        error = await self.failure(self.key.set(b"\xff"), ValueError)
+        self.assertIn("xff", str(error))
+
+    async def test_an_escaped_slash_is_a_separator(self):
+        await self.raw("PUT", f"{quote(self.key.path)}%2Fb", value="1")
+        self.assertEqual((await (self.key / "b").get()).node.value, b"1")
+
+    async def test_a_dotted_or_empty_part_is_redirected_so_it_is_refused(self):
+        for path in ("//", "/./", "/../", "/%2E%2E/"):
+            response = await self.raw("PUT", f"{quote(self.key.path)}{path}b", value="1")
+            self.assertEqual(response.status, 301)
+        for path in ("a//b", "a/./b", "a/../b"):
+            self.assertRaises(ValueError, self.key.key, path)
+
+    async def test_a_value_of_4_mb_is_taken_and_one_of_11_mb_is_refused(self):
+        value = b"x" * 4_000_000
+        await self.key.set(value)
+        self.assertEqual((await self.key.get()).node.value, value)
+        error = await self.failure(self.key.set(b"x" * 11_000_000), ValueError)
+        self.assertIn("11000006", str(error))
+
+    async def test_the_longest_request_line_that_a_new_connection_takes(self):
+        prefix = len(f"GET /v2/keys{self.prefix}/ HTTP/1.1\r\n")
+        fits = f"{self.prefix}/{'k' * (MAX_REQUEST_LINE - prefix)}"
+        await self.failure(self.client().key(fits).get(), KeyNotFound)
+        await self.failure(self.client().key(fits + "k").get(), ValueError)
+        await self.failure(self.raw("GET", fits + "k"), Exception)
+
+    async def test_a_deep_tree_is_read(self):
+        deep = self.key
+        for _ in range(40):
+            deep = deep / "/".join("d" * 40)
+            if len(deep.path) > 3_800:
+                break
+        await deep.set("1")
+        node = (await self.key.get(recursive=True)).node
+        depth = 0
+        while isinstance(node, Dir):
+            node, depth = node.nodes[0], depth + 1
+        self.assertEqual((node.value, node.key), (b"1", deep.path))
+        self.assertGreater(depth, 1_500)
+
+    async def test_nothing_is_compressed(self):
+        await self.key.set("x" * 10_000)
+        service = TreqService(HTTPClient(Agent(reactor)), self.url)
+        self.addCleanup(service.close)
+        headers = Headers({"Accept-Encoding": "gzip"})
+        response = await service(Request("GET", f"/v2/keys{self.key.path}", headers=headers))
+        self.assertIn(b"x" * 10_000, response.body)
+
+    async def test_codes_that_name_the_mistake(self):
+        path = quote(self.key.path)
+        for query, form, code in [
+            ("", {"ttl": "soon"}, ErrorCode.TTL_NAN),
+            ("", {"prevIndex": "soon"}, ErrorCode.INDEX_NAN),
+            ("", {"dir": "perhaps"}, ErrorCode.INVALID_FIELD),
+        ]:
+            response = await self.raw("PUT", path, query, **form)
+            self.assertEqual(self.code(response), (400, code))
+
+
+class ServerTests(Case):
+    async def test_the_version(self):
+        version = await self.etcd.version()
+        self.assertRegex(version.server, r"^3\.[45]\.\d+$")
+        self.assertRegex(version.cluster, r"^3\.[45]\.\d+$")
+
+    async def test_a_v2_api_that_is_off_is_an_error_that_says_how_to_switch_it_on(self):
+        server = await self.server(enable_v2=False)
+        etcd = self.client(server.url)
+        for asked in (etcd.key("/a").get(), etcd.key("/a").set("1")):
+            error = await self.failure(asked, ApiDisabled)
+            self.assertIsInstance(error, UnexpectedResponse)
+            self.assertIn("--enable-v2", str(error))
+            self.assertIn(server.url, str(error))
+
+    async def test_a_user_and_a_password(self):
+        server = await self.server()
+        self.url = server.url
+        service = TreqService(HTTPClient(Agent(reactor)), server.url)
+        self.addCleanup(service.close)
+        kind = Headers({"Content-Type": "application/json"})
+        root = json.dumps({"user": "root", "password": "s3cret"}).encode()
+        await service(Request("PUT", "/v2/auth/users/root", "", kind, root))
+        await service(Request("PUT", "/v2/auth/enable"))
+        # Whoever names nobody is a guest, who by default may do anything.
+        roles = Headers({**dict(kind), "Authorization": "Basic cm9vdDpzM2NyZXQ="})
+        await service(Request("DELETE", "/v2/auth/roles/guest", "", roles))
+        key = self.client(server.url, auth=("root", "s3cret")).key("/a")
+        self.assertEqual((await key.set("1")).node.value, b"1")
+        for auth in (None, ("root", "wrong")):
+            refused = self.client(server.url, auth=auth).key("/a").set("2")
+            error = await self.failure(refused, ApiError)
+            self.assertEqual(error.code, ErrorCode.UNAUTHORIZED)
+            self.assertNotIn("wrong", f"{error!r} {error}")
+
+    async def test_a_dead_endpoint_is_passed_over(self):
+        stopped = await self.server()
+        dead = stopped.url
+        await stopped.stop()
+        etcd = self.client(f"{dead},{self.etcd_url}")
+        made = await etcd.key(f"{self.prefix}/b").set("1")
+        self.assertEqual(made.node.value, b"1")
+
+    async def test_a_create_is_made_once_by_many_at_a_time(self):
+        attempts = [self.key.create(str(n)) for n in range(20)]
+        refused = 0
+        for attempt in attempts:
+            try:
+                await attempt
+            except NodeExist:
+                refused += 1
+        self.assertEqual(refused, 19)
