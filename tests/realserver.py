@@ -6,6 +6,7 @@ import itertools
 import os
 import socket
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -103,6 +104,14 @@ class RealServerTestCase(TestCase):
         proxy = FaultProxy(self.etcd_url if target is None else target)
         self.addCleanup(proxy.stop)
         return await proxy.start()
+
+    async def failure(self, asked: Awaitable[Any], kind: type[Any] = Exception) -> Any:
+        """The error that something fails with, which must be of a kind."""
+        try:
+            await asked
+        except kind as error:
+            return error
+        raise self.failureException("it did not fail")
 
     def pause(self, seconds: float = 0.01) -> Deferred[None]:
         """Let the reactor run for a while: only to ask again what another process has done."""

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 
 from treq.client import HTTPClient
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
 from twisted.web.client import Agent
 
 from tests.realserver import RealServerTestCase
@@ -43,17 +42,16 @@ class Case(RealServerTestCase):
         self.etcd = self.client()
         self.key = self.etcd.key(self.prefix) / "a"
 
-    async def failure(self, deferred: Deferred[Any], kind: type[Exception]) -> Any:
-        try:
-            await deferred
-        except kind as error:
-            return error
-        self.fail("it did not fail")
+    def transport(self) -> TreqService:
+        """A transport without the protocol, and with a new connection for each request."""
+        agent: Any = Agent(reactor)
+        service = TreqService(HTTPClient(agent), self.url)
+        self.addCleanup(service.close)
+        return service
 
     async def raw(self, method: str, path: str, query: str = "", **form: Any) -> Response:
-        """A request as it is, without the protocol of this client, on a connection of its own."""
-        service = TreqService(HTTPClient(Agent(reactor)), self.url)
-        self.addCleanup(service.close)
+        """A request as it is."""
+        service = self.transport()
         body = urlencode(form).encode()
         headers = FORM if method in ("PUT", "POST") else Headers()
         return await service(Request(method, f"/v2/keys{path}", query, headers, body))
@@ -66,8 +64,7 @@ class WatchTests(Case):
     async def test_the_head_of_a_wait_is_sent_at_once_with_the_index_when_it_began(self):
         made = await self.key.set("1")
         heads: list[Response] = []
-        service = TreqService(HTTPClient(Agent(reactor)), self.url)
-        self.addCleanup(service.close)
+        service = self.transport()
         waiting = service(
             Request("GET", f"/v2/keys{self.key.path}", "wait=true", on_head=heads.append)
         )
@@ -209,8 +206,7 @@ class WatchTests(Case):
     async def test_a_stream_from_the_past_delivers_one_event_so_none_is_used(self):
         first = await self.key.set("1")
         await self.key.set("2")
-        service = TreqService(HTTPClient(Agent(reactor)), self.url)
-        self.addCleanup(service.close)
+        service = self.transport()
         index = first.node.modified_index
         query = f"wait=true&stream=true&waitIndex={index}"
         streaming = service(Request("GET", f"/v2/keys{self.key.path}", query))
@@ -221,8 +217,7 @@ class WatchTests(Case):
 
 class RequestTests(Case):
     async def test_a_form_without_its_type_stores_an_empty_value_so_it_is_always_given(self):
-        service = TreqService(HTTPClient(Agent(reactor)), self.url)
-        self.addCleanup(service.close)
+        service = self.transport()
         path = f"/v2/keys{self.key.path}"
         response = await service(Request("PUT", path, body=b"value=lost"))
         self.assertEqual(response.status, 201)
@@ -291,8 +286,7 @@ class RequestTests(Case):
 
     async def test_bytes_that_are_not_utf_8_are_replaced_so_they_are_refused(self):
         body = b"value=%FF"
-        service = TreqService(HTTPClient(Agent(reactor)), self.url)
-        self.addCleanup(service.close)
+        service = self.transport()
         await service(Request("PUT", f"/v2/keys{self.key.path}", "", FORM, body))
         self.assertEqual((await self.key.get()).node.text, "\ufffd")
         error = await self.failure(self.key.set(b"\xff"), ValueError)
@@ -339,8 +333,7 @@ class RequestTests(Case):
 
     async def test_nothing_is_compressed(self):
         await self.key.set("x" * 10_000)
-        service = TreqService(HTTPClient(Agent(reactor)), self.url)
-        self.addCleanup(service.close)
+        service = self.transport()
         headers = Headers({"Accept-Encoding": "gzip"})
         response = await service(Request("GET", f"/v2/keys{self.key.path}", headers=headers))
         self.assertIn(b"x" * 10_000, response.body)
@@ -374,8 +367,7 @@ class ServerTests(Case):
     async def test_a_user_and_a_password(self):
         server = await self.server()
         self.url = server.url
-        service = TreqService(HTTPClient(Agent(reactor)), server.url)
-        self.addCleanup(service.close)
+        service = self.transport()
         kind = Headers({"Content-Type": "application/json"})
         root = json.dumps({"user": "root", "password": "s3cret"}).encode()
         await service(Request("PUT", "/v2/auth/users/root", "", kind, root))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from random import Random
-from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 
 from tests.realserver import RealServerTestCase
 from txetcd import (
@@ -32,13 +31,6 @@ class Case(RealServerTestCase):
         self.etcd = self.client()
         self.top: Key = self.etcd.key(self.prefix)
         self.key: Key = self.top / "a"
-
-    async def failure(self, deferred: Deferred[Any], kind: type[Exception]) -> Any:
-        try:
-            await deferred
-        except kind as error:
-            return error
-        self.fail("it did not fail")
 
 
 class GetTests(Case):

@@ -19,7 +19,6 @@ from txetcd import (
     ReplyLost,
     RequestTimedOut,
     ServiceClosed,
-    TxetcdError,
 )
 from txetcd.testing import FaultProxy
 
@@ -29,13 +28,6 @@ class Case(RealServerTestCase):
         proxy = await self.proxy(self.etcd_url)
         return proxy, self.client(proxy.url, **options)
 
-    async def failure(self, deferred: Deferred[Any], kind: type[Any] = TxetcdError) -> Any:
-        """The error that a Deferred fails with."""
-        try:
-            await deferred
-        except kind as error:
-            return error
-        self.fail("it did not fail")
         return None
 
 
