@@ -30,11 +30,10 @@ html_css_files = ["spacing.css"]
 default_role = "any"
 nitpicky = True
 nitpick_ignore_regex = [
-    # What annotations mention: type variables, and the types of other projects.
-    (r"py:.*", r"txetcd\.(\w+\.)*(T|S|Req2?|Rep2?|ReqIn|RepOut|ReqOut|RepIn)"),
+    # What annotations mention: type variables, private parts, and the types of other projects.
+    (r"py:.*", r"txetcd\.(\w+\.)*(T|S|Req\d?|Rep\d?|ReqIn|RepOut|ReqOut|RepIn)"),
+    (r"py:.*", r"txetcd\.(\w+\.)*_\w+\.\w+"),
     (r"py:.*", r"(?!txetcd\.).*"),
-    # Words of etcd in the docstrings of the test support, and private parts that they mention.
-    (r"any", r"STATUS|MEMBERS|Standing"),
 ]
 
 add_module_names = False

@@ -79,7 +79,9 @@ class Etcd:
             A Deferred that fires with None when nothing of this client is left in
             the reactor.  Closing twice does no harm.
         """
-        return self._session.close()
+        closed = self._session.close()
+        versions = self._versions
+        return closed if versions is None else closed.addCallback(lambda _: versions.close())
 
     @property
     def status(self) -> Status:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -20,12 +20,22 @@ from txetcd.http import TreqService
 URL = "http://127.0.0.1:2379"
 
 
+class Transport(StringTransport):
+    """The client's end of a connection in memory."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self.loseConnection()
+
+
 class Peer:
     """The server's end of a connection in memory."""
 
     def __init__(self, factory: Any) -> None:
         self._protocol = factory.buildProtocol(None)
-        self._transport = StringTransport()
+        self._transport = Transport()
         self._protocol.makeConnection(self._transport)
 
     @property
@@ -41,11 +51,11 @@ class Peer:
     @property
     def is_aborted(self) -> bool:
         """Whether it did so without waiting for what it had written to leave."""
-        return getattr(self._transport, "aborting", False)
+        return self._transport.aborted
 
     def send(self, data: bytes) -> None:
         """Have the client receive some bytes, as long as it still reads any."""
-        if not self.is_closed:
+        if data and not self.is_closed:
             self._protocol.dataReceived(data)
 
     def lose(self, reason: Exception | None = None) -> None:
@@ -153,7 +163,7 @@ class RawServer:
 
     async def stop(self) -> None:
         """Stop listening, and end all connections."""
-        await self._port.stopListening()
+        await maybeDeferred(self._port.stopListening)
         ended = [connection.closed for connection in self.connections]
         for connection in self.connections:
             if not connection.closed.called:

@@ -161,9 +161,10 @@ class _Attempts:
 
     def _note(self, outcome: Any) -> None:
         """Keep what is to be known of an attempt that was not the last."""
-        if isinstance(outcome, Failure) and outcome.value is not None:
-            self._errors.append(outcome.value)
-        applied = getattr(getattr(outcome, "value", None), "possibly_applied", True)
+        error = outcome.value if isinstance(outcome, Failure) else None
+        if error is not None:
+            self._errors.append(error)
+        applied = getattr(error, "possibly_applied", True)
         self._possibly_applied = self._possibly_applied or applied
 
     def _stop(self, _: Deferred[Any]) -> None:

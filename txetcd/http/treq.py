@@ -92,45 +92,10 @@ class TreqService(Service[Request, Response]):
         self._in_flight: InFlight[Response] = InFlight()
 
     def apply(self, request: Request) -> Deferred[Response]:
-        return self._in_flight.add(lambda: Deferred.fromCoroutine(self._exchange(request)))
+        return self._in_flight.add(lambda: self._exchange(request).begin(self._client))
 
-    async def _exchange(self, request: Request) -> Response:
-        try:
-            sending = self._send(request)
-        except Exception as error:
-            # Whatever treq and its agents raise at once, they raise before they write.
-            raise self._located(_not_sent(error)) from error
-        try:
-            reply = await _cancellable(sending)
-        except Exception as error:
-            raise self._located(_translate(error)) from error
-        head = Response(reply.code, _headers(reply), endpoint=self._url)
-        if request.on_head is not None:
-            _tell(request.on_head, head)
-        body = _Body(self._max_body, head)
-        try:
-            _check(head, reply)
-            reply.deliverBody(body)
-            content = await body.finished
-        except Exception as error:
-            body.stop()
-            translated = _translate(error)
-            raise self._located(translated) from (None if translated is error else error)
-        return Response(reply.code, head.headers, content, self._url)
-
-    def _send(self, request: Request) -> Deferred[Any]:
-        return self._client.request(
-            request.method,
-            self._url + request.target,
-            headers=_wire_headers(request.headers),
-            data=_Payload(request.body) if request.body or request.is_write else None,
-            allow_redirects=False,
-            unbuffered=True,
-        )
-
-    def _located(self, error: TxetcdError) -> TxetcdError:
-        error.locate(endpoint=self._url)
-        return error
+    def _exchange(self, request: Request) -> _Exchange:
+        return _Exchange(request, self._url, self._max_body)
 
     def close(self) -> Deferred[None]:
         """End the requests under way (`ServiceClosed`), then free the connections."""
@@ -147,6 +112,81 @@ class TreqService(Service[Request, Response]):
 
     def __repr__(self) -> str:
         return f"TreqService({self._url!r})"
+
+
+class _Exchange:
+    """One request and its reply.
+
+    It is no coroutine, since one cannot be cancelled while it runs, and whoever is
+    told of the head may cancel the request, or close the service, right then.
+    """
+
+    def __init__(self, request: Request, url: str, max_body: int) -> None:
+        self._request = request
+        self._url = url
+        self._max_body = max_body
+        self._response: Deferred[Response] = Deferred(self._cancel)
+        self._under_way: Deferred[Any] = Deferred()
+        self._head = Response(0)
+
+    def begin(self, client: HTTPClient) -> Deferred[Response]:
+        """Send the request; the Deferred is that of the whole response."""
+        try:
+            self._under_way = self._send(client)
+        except Exception as error:
+            # Whatever treq and its agents raise at once, they raise before they write.
+            self._fail(error, _not_sent(error))
+        else:
+            self._under_way.addCallback(self._read).addCallbacks(self._succeed, self._failed)
+        return self._response
+
+    def _send(self, client: HTTPClient) -> Deferred[Any]:
+        request = self._request
+        return client.request(
+            request.method,
+            self._url + request.target,
+            headers=_wire_headers(request.headers),
+            data=_Payload(request.body) if request.body or request.is_write else None,
+            allow_redirects=False,
+            unbuffered=True,
+        )
+
+    def _read(self, reply: Any) -> Deferred[bytes]:
+        self._head = Response(reply.code, _headers(reply), endpoint=self._url)
+        if self._request.on_head is not None:
+            _tell(self._request.on_head, self._head)
+        if self._response.called:
+            _abandon(reply)
+            raise CancelledError
+        wrong = _wrong_head(self._head, reply)
+        if wrong:
+            _abandon(reply)
+            raise UnexpectedResponse(self._head.status, reason=wrong)
+        body = _Body(self._max_body, self._head)
+        reply.deliverBody(body)
+        return body.finished
+
+    def _succeed(self, body: bytes) -> None:
+        head = self._head
+        self._response.callback(Response(head.status, head.headers, body, self._url))
+
+    def _failed(self, failure: Failure) -> None:
+        error: Any = failure.value
+        self._fail(error, _translate(error))
+
+    def _fail(self, error: Exception, translated: TxetcdError) -> None:
+        if self._response.called:
+            return
+        translated.locate(endpoint=self._url)
+        if translated is not error:
+            translated.__cause__ = error
+        self._response.errback(translated)
+
+    def _cancel(self, response: Deferred[Response]) -> None:
+        self._under_way.cancel()
+        # Not fired by that while the head is being told: see _read.
+        error = RequestCancelled(sent=True)
+        self._fail(error, error)
 
 
 def parse_url(url: str) -> str:
@@ -249,17 +289,15 @@ def _headers(reply: Any) -> Headers:
     )
 
 
-def _check(head: Response, reply: Any) -> None:
-    """Refuse a reply by its head, and close its connection."""
-    wrong = _wrong_head(head, reply)
-    if wrong:
-        # Below any decoder, which would inflate what has come of the body already.
-        while getattr(reply, "original", None) is not None:
-            reply = reply.original
-        body = _Body(0, head).ignored()
-        reply.deliverBody(body)
-        body.stop()
-        raise UnexpectedResponse(head.status, reason=wrong)
+def _abandon(reply: Any) -> None:
+    """Close the connection of a reply, and read no more of it."""
+    # Below any decoder, which would inflate what has come of the body already.
+    while getattr(reply, "original", None) is not None:
+        reply = reply.original
+    body = _Body(0, Response(0))
+    body.finished.addErrback(lambda _: None)
+    reply.deliverBody(body)
+    body.stop()
 
 
 def _wrong_head(head: Response, reply: Any) -> str:
@@ -332,16 +370,11 @@ class _Body(Protocol):
     """Reads a body, and no more of it than allowed."""
 
     def __init__(self, limit: int, head: Response) -> None:
-        self.finished: Deferred[bytes] = Deferred()
+        self.finished: Deferred[bytes] = Deferred(lambda _: self.stop())
         self._limit = limit
         self._head = head
         self._pieces: list[bytes] = []
         self._length = 0
-
-    def ignored(self) -> _Body:
-        """This reader, where nobody waits for it: any body at all ends the connection."""
-        self.finished.addErrback(lambda _: None)
-        return self
 
     def dataReceived(self, data: bytes) -> None:
         self._length += len(data)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from txetcd.errors import TxetcdError
 
-__all__ = ["EtcdNotFound", "find_etcd"]
+__all__ = ["EtcdNotFound", "checked", "find_etcd"]
 
 #: Names the program to use, before all others.
 VARIABLE = "TXETCD_ETCD"
@@ -50,16 +50,21 @@ def find_etcd(environ: Mapping[str, str] | None = None) -> str:
         environ = os.environ
     chosen = environ.get(VARIABLE)
     if chosen:
-        return _checked(chosen)
+        return checked(chosen, f"{VARIABLE} is ")
     found = _packaged() or shutil.which("etcd", path=environ.get("PATH", os.defpath))
     if found is None:
         raise EtcdNotFound(f"No etcd program was found. {_WHAT_TO_DO}")
     return found
 
 
-def _checked(path: str) -> str:
+def checked(path: str, origin: str = "") -> str:
+    """The absolute path of a program that somebody has named.
+
+    Raises:
+        EtcdNotFound: If it cannot be run; the message begins with where the name is from.
+    """
     if not _runs(path):
-        raise EtcdNotFound(f"{VARIABLE} is {path!r}, which is no program. {_WHAT_TO_DO}")
+        raise EtcdNotFound(f"{origin}{path!r}, which is no program. {_WHAT_TO_DO}")
     return os.path.abspath(path)
 
 

@@ -10,9 +10,9 @@ import json
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -107,6 +107,8 @@ async def ask(reactor: Reactor, port: int, path: str, timeout: float) -> dict[st
         await _connect(reactor, port, conversation, timeout)
     except ConnectError:
         return {}
+    except ConnectingCancelledError as error:
+        raise CancelledError from error
     late = reactor.callLater(timeout, conversation.give_up)
     try:
         return read_answer(await conversation.ended)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import attrs
 
 from txetcd.errors import TxetcdError
-from txetcd.testing._binary import find_etcd
+from txetcd.testing._binary import checked, find_etcd
 from txetcd.testing._child import Child
 from txetcd.testing._ports import HOST, ReservedPort
 
@@ -212,7 +212,8 @@ class Server:
         Raises:
             EtcdNotFound: If there is no etcd program.
         """
-        binary = self.settings.binary or find_etcd()
+        given = self.settings.binary
+        binary = checked(given, "The binary is ") if given else find_etcd()
         place = self.settle()
         arguments = self.settings.arguments(place.data_dir, place.url, place.peer_url)
         self._log_start = _size(place.log_path)

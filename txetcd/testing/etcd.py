@@ -176,7 +176,7 @@ class EtcdProcess:
             `stop`, kills the process; then it fails with ``CancelledError``.
 
         Raises:
-            EtcdNotFound: If there is no etcd program.
+            EtcdNotFound: If there is no etcd program, or ``binary`` is none.
             EtcdFailed: If etcd ended, or was not ready in time.  The process is gone, and
                 the message has the end of etcd's log.
             RuntimeError: If it is running.

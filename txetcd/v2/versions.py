@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txetcd.errors import UnexpectedResponse
+from txetcd.errors import TxetcdError, UnexpectedResponse
 from txetcd.http.message import Request, Response
 from txetcd.model.node import Version
 from txetcd.service import Filter, Service
@@ -20,16 +20,24 @@ class Versions(Filter[None, Version, Request, Response]):
     """
 
     async def apply(self, request: None, service: Service[Request, Response]) -> Version:
-        response = await service(Request("GET", "/version"))
-        if response.status != 200:
-            raise decode_error(response)
-        document = decode_json(response)
-        server, cluster = document.get("etcdserver"), document.get("etcdcluster")
-        if not isinstance(server, str) or not isinstance(cluster, str):
-            error = UnexpectedResponse(200, response.body, "it names no version")
-            error.locate(endpoint=response.endpoint)
-            raise error
-        return Version(server, cluster)
+        endpoint = ""
+        try:
+            response = await service(Request("GET", "/version"))
+            endpoint = response.endpoint
+            return _decode(response)
+        except TxetcdError as error:
+            error.locate("version", endpoint)
+            raise
 
     def __repr__(self) -> str:
         return "v2.Versions()"
+
+
+def _decode(response: Response) -> Version:
+    if response.status != 200:
+        raise decode_error(response)
+    document = decode_json(response)
+    server, cluster = document.get("etcdserver"), document.get("etcdcluster")
+    if not isinstance(server, str) or not isinstance(cluster, str):
+        raise UnexpectedResponse(200, response.body, "it names no version")
+    return Version(server, cluster)
