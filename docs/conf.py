@@ -28,6 +28,8 @@ html_css_files = ["spacing.css"]
 
 # A name in single backticks leads to what it names; one that leads nowhere is an error.
 default_role = "any"
+# Commands, output and pictures; Python says that it is Python.
+highlight_language = "none"
 nitpicky = True
 nitpick_ignore_regex = [
     # What annotations mention: type variables, private parts, and the types of other projects.
@@ -52,6 +54,8 @@ napoleon_attr_annotations = False
 
 # Examples in docstrings are run as well, where a page shows the docstring.
 doctest_test_doctest_blocks = "default"
+# Those in docstrings use the names of their module.
+doctest_global_setup = "from txetcd import *"
 
 _PYTHON = "https://docs.python.org/3/library/"
 _TWISTED = "https://docs.twisted.org/en/stable/api/"

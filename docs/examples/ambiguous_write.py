@@ -16,7 +16,7 @@ from txetcd.testing import FaultProxy
 async def swap(key, value, prev_index, attempts=5):
     """Compare and swap, and find out whether it was done.
 
-    The value must be one that nobody else writes: put a name or a random number in it.
+    Nobody else may write the same value: put a name or a random number in it.
 
     Returns:
         True if the swap was done; False if the key has been changed by somebody else,

@@ -17,7 +17,7 @@ from txetcd import connect
 
 
 class Follower(service.Service):
-    """Connects when the application starts, and has closed all when it has stopped."""
+    """Connects when it is started, and has closed all when it has stopped."""
 
     log = Logger()
 

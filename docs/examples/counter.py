@@ -16,8 +16,8 @@ async def main(reactor, endpoint="http://127.0.0.1:2379"):
     try:
         counter = etcd.key("/example/counter")
         await counter.set("0")
-        writers = [Deferred.fromCoroutine(count_up(counter, times=5)) for _ in range(4)]
-        await gatherResults(writers)
+        writers = [count_up(counter, times=5) for _ in range(4)]
+        await gatherResults(map(Deferred.fromCoroutine, writers))
         op = await counter.get(quorum=True)
         print(f"4 writers counted up 5 times each: {op.node.text}")
         await counter.delete()

@@ -26,7 +26,8 @@ async def greet(example):
     print(f"{op.node.key} is {op.node.text!r}")
 
     swapped = await greeting.compare_and_swap("good day", prev_value="hello")
-    print(f"{swapped.action.name}: {swapped.prev_node.text!r} became {swapped.node.text!r}")
+    before, after = swapped.prev_node, swapped.node
+    print(f"{swapped.action.name}: {before.text!r} became {after.text!r}")
 
     try:
         await greeting.compare_and_swap("good night", prev_value="hello")

@@ -28,7 +28,7 @@ from txetcd.http import TreqService
 
 
 async def is_enabled(etcd, feature):
-    """The code under test: whether a feature is switched on; if in doubt, it is not."""
+    """The code under test: whether a feature is on; if in doubt, it is not."""
     try:
         op = await etcd.key("/features").key(feature).get()
     except TxetcdError:
@@ -66,7 +66,12 @@ class WithAStubService(unittest.SynchronousTestCase):
         def fail(op):
             raise RequestTimedOut(10)
 
-        self.assertFalse(self.enabled(Etcd(Service.mk(fail), clock=Clock()), "search"))
+        etcd = Etcd(Service.mk(fail), clock=Clock())
+        self.assertFalse(self.enabled(etcd, "search"))
+
+
+ANSWER = b"""{"action": "get", "node": {
+    "key": "/features/search", "value": "on", "modifiedIndex": 7, "createdIndex": 7}}"""
 
 
 class WithAStubServer(unittest.SynchronousTestCase):
@@ -77,16 +82,16 @@ class WithAStubServer(unittest.SynchronousTestCase):
 
         def respond(method, url, params, headers, data):
             asked.append((method, url))
-            node = b'{"key": "/features/search", "value": "on", "createdIndex": 7, '
-            return 200, {}, b'{"action": "get", "node": ' + node + b'"modifiedIndex": 7}}'
+            return 200, {}, ANSWER
 
         client = StubTreq(StringStubbingResource(respond))
-        etcd = Etcd(v2.Keys() >> TreqService(client, "http://etcd.example:2379"), clock=Clock())
+        transport = TreqService(client, "http://etcd.example")
+        etcd = Etcd(v2.Keys() >> transport, clock=Clock())
 
-        enabled = self.successResultOf(Deferred.fromCoroutine(is_enabled(etcd, "search")))
+        enabled = Deferred.fromCoroutine(is_enabled(etcd, "search"))
 
-        self.assertTrue(enabled)
-        self.assertEqual(asked, [(b"GET", "http://etcd.example:2379/v2/keys/features/search")])
+        self.assertTrue(self.successResultOf(enabled))
+        self.assertEqual(asked, [(b"GET", "http://etcd.example/v2/keys/features/search")])
 
 
 if __name__ == "__main__":

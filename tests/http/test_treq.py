@@ -612,6 +612,23 @@ class CancelTests(SynchronousTestCase):
         self.assertTrue(wire.reactor.connectors[0].stoppedConnecting)
         self.assertEqual(wire.reactor.getDelayedCalls(), [])
 
+    def test_while_the_name_is_being_looked_up(self):
+        """Twisted says that the look-up failed."""
+        client: Any = StubClient(
+            lambda: Deferred(lambda d: d.errback(DNSLookupError("cancelled")))
+        )
+        self.cancelled(TreqService(client, URL)(GET), sent=False)
+
+    def test_with_a_client_that_does_not_answer_to_it(self):
+        pending: list[Deferred] = []
+
+        def outcome() -> Deferred:
+            pending.append(Deferred(lambda _: None))
+            return pending[-1]
+
+        client: Any = StubClient(outcome)
+        self.cancelled(TreqService(client, URL)(GET), sent=True)
+
     def test_while_the_connection_is_being_made_by_the_default_client(self):
         wire = Wire(lambda reactor: pooled_service(reactor, URL, connect_timeout=5))
         d = wire.service(GET)
@@ -730,15 +747,6 @@ class CloseTests(SynchronousTestCase):
         self.assertTrue(self.failureResultOf(d, ServiceClosed).value.possibly_applied)
         self.successResultOf(closed[0])
         self.assertTrue(peer.is_closed)
-
-    def test_by_whoever_is_told_of_the_head_before_the_request_returns(self):
-        """As a stub does, which answers at once."""
-        closed: list[Deferred[None]] = []
-        service = stubbed(lambda *request: (200, {}, b"ok"))
-        d = service(attrs.evolve(GET, on_head=lambda head: closed.append(service.close())))
-        self.successResultOf(closed[0])
-        result = self.failureResultOf(d, ServiceClosed)
-        self.assertTrue(result.value.possibly_applied)
 
     def test_a_request_after_it_fails_and_nothing_is_sent(self):
         wire = Wire()

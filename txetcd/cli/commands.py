@@ -184,7 +184,7 @@ def _gap(op: NodeOp) -> str:
 
 
 async def _index(key: Key) -> int:
-    """etcd's index now."""
+    """Etcd's index now."""
     try:
         return (await key.get(quorum=True)).etcd.index
     except (KeyNotFound, NotDir) as missing:

@@ -128,6 +128,7 @@ class _Exchange:
         self._response: Deferred[Response] = Deferred(self._cancel)
         self._under_way: Deferred[Any] = Deferred()
         self._head = Response(0)
+        self._cancelled = False
 
     def begin(self, client: HTTPClient) -> Deferred[Response]:
         """Send the request; the Deferred is that of the whole response."""
@@ -155,7 +156,7 @@ class _Exchange:
         self._head = Response(reply.code, _headers(reply), endpoint=self._url)
         if self._request.on_head is not None:
             _tell(self._request.on_head, self._head)
-        if self._response.called:
+        if self._cancelled:
             _abandon(reply)
             raise CancelledError
         wrong = _wrong_head(self._head, reply)
@@ -172,7 +173,11 @@ class _Exchange:
 
     def _failed(self, failure: Failure) -> None:
         error: Any = failure.value
-        self._fail(error, _translate(error))
+        translated = _translate(error)
+        if self._cancelled:
+            # Twisted has other words for it: a cancelled look-up of a name "failed".
+            translated = RequestCancelled(translated.possibly_applied)
+        self._fail(error, translated)
 
     def _fail(self, error: Exception, translated: TxetcdError) -> None:
         if self._response.called:
@@ -183,8 +188,9 @@ class _Exchange:
         self._response.errback(translated)
 
     def _cancel(self, response: Deferred[Response]) -> None:
+        self._cancelled = True
         self._under_way.cancel()
-        # Not fired by that while the head is being told: see _read.
+        # That fires nothing while the head is being told; then _read sees to the rest.
         error = RequestCancelled(sent=True)
         self._fail(error, error)
 
@@ -226,29 +232,6 @@ def redacted(url: str) -> str:
     scheme, colon, _ = head.partition("://")
     # Without a scheme, what stands there may be the user and the password.
     return repr(f"{scheme}://<secret>@{tail}" if colon and scheme.isalpha() else f"<secret>@{tail}")
-
-
-def _cancellable(sending: Deferred[Any]) -> Deferred[Any]:
-    """A Deferred that, when it is cancelled, says so.
-
-    Twisted has other words for it: a cancelled look-up of a name "failed".
-    """
-    cancelled = False
-
-    def cancel(_: Deferred[Any]) -> None:
-        nonlocal cancelled
-        cancelled = True
-        sending.cancel()
-
-    def ended(result: Any) -> None:
-        if cancelled and isinstance(result, Failure):
-            result = Failure(RequestCancelled(_translate(result.value).possibly_applied))
-        if not outer.called:
-            outer.callback(result)
-
-    outer: Deferred[Any] = Deferred(cancel)
-    sending.addBoth(ended)
-    return outer
 
 
 def _translate(error: Any) -> TxetcdError:
