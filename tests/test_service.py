@@ -272,7 +272,6 @@ class ServiceTests(SynchronousTestCase):
             lambda request: request + 1,
             lambda request: succeed(request + 1),
             coroutine,
-            lambda request: coroutine(request),
             lambda request: Awaited(request + 1),
             Called(),
         ):

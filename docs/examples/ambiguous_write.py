@@ -13,7 +13,7 @@ from txetcd import AmbiguousWrite, TestFailed, connect
 from txetcd.testing import FaultProxy
 
 
-async def swap(key, value, prev_index, attempts=5):
+async def swap(key, value, prev_index, retries=4):
     """Compare and swap, and find out whether it was done.
 
     Nobody else may write the same value: put a name or a random number in it.
@@ -22,16 +22,16 @@ async def swap(key, value, prev_index, attempts=5):
         True if the swap was done; False if the key has been changed by somebody else,
         instead of this swap or after it.
     """
-    for attempt in range(attempts):
-        try:
-            await key.compare_and_swap(value, prev_index=prev_index)
-            return True
-        except AmbiguousWrite:
-            if attempt == attempts - 1:
-                raise
-        except TestFailed:
-            op = await key.get(quorum=True)
-            return op.node.text == value
+    try:
+        await key.compare_and_swap(value, prev_index=prev_index)
+        return True
+    except AmbiguousWrite:
+        if not retries:
+            raise
+        return await swap(key, value, prev_index, retries - 1)
+    except TestFailed:
+        op = await key.get(quorum=True)
+        return op.node.text == value
 
 
 async def main(reactor, endpoint="http://127.0.0.1:2379"):

@@ -76,8 +76,8 @@ class Wire:
         self._accepted = 0
 
     def _default(self, reactor: Any) -> TreqService:
-        pool = HTTPConnectionPool(reactor)
-        return TreqService(HTTPClient(Agent(reactor, pool=pool)), URL)
+        agent: Any = Agent(reactor, pool=HTTPConnectionPool(reactor))
+        return TreqService(HTTPClient(agent), URL)
 
     @property
     def attempts(self) -> int:
@@ -90,15 +90,12 @@ class Wire:
         self._accepted += 1
         return Peer(factory)
 
-    def refuse(self, reason: Exception) -> None:
-        """Let the next connection fail that the client has asked for."""
-        _, _, factory, _, _ = self.reactor.tcpClients[self._accepted]
-        self._accepted += 1
-        factory.clientConnectionFailed(None, Failure(reason))
-
 
 class Connection(Protocol):
     """The server's end of a real connection: whole requests, as bytes."""
+
+    #: Any: interfaces of zope.interface are not known to type checkers.
+    transport: Any
 
     def __init__(self, server: RawServer) -> None:
         self._server = server
@@ -126,15 +123,15 @@ class Connection(Protocol):
 
     def send(self, data: bytes) -> None:
         """Write some bytes to the client."""
-        self.transport.write(data)  # type: ignore[union-attr]  # it is connected
+        self.transport.write(data)
 
     def close(self) -> None:
         """End the connection in order."""
-        self.transport.loseConnection()  # type: ignore[union-attr]  # it is connected
+        self.transport.loseConnection()
 
     def reset(self) -> None:
         """End the connection at once."""
-        self.transport.abortConnection()  # type: ignore[union-attr]  # it is connected
+        self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.closed.callback(None)
@@ -152,7 +149,7 @@ class RawServer:
         self.answer = answer
         self.requests: list[bytes] = []
         self.connections: list[Connection] = []
-        factory: Any = Factory.forProtocol(self._connection)  # type: ignore[arg-type]  # callable
+        factory = Factory.forProtocol(self._connection)
         self._port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
 
@@ -161,8 +158,11 @@ class RawServer:
         self.connections.append(connection)
         return connection
 
-    async def stop(self) -> None:
+    def stop(self) -> Deferred[None]:
         """Stop listening, and end all connections."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
         await maybeDeferred(self._port.stopListening)
         ended = [connection.closed for connection in self.connections]
         for connection in self.connections:
@@ -174,8 +174,9 @@ class RawServer:
 def pooled_client(reactor: Any) -> tuple[HTTPClient, Callable[[], Deferred[None]]]:
     """A user's own treq client, with a pool that repeats requests; and how to close it."""
     pool = HTTPConnectionPool(reactor)
+    agent: Any = Agent(reactor, pool=pool)
 
     def close() -> Deferred[None]:
         return pool.closeCachedConnections().addCallback(lambda _: sleep(reactor, 0))
 
-    return HTTPClient(Agent(reactor, pool=pool)), close
+    return HTTPClient(agent), close

@@ -269,11 +269,11 @@ def demo() -> int:
     """
     # Only here, since it imports the test kit.
     from txetcd.cli.demo import demo as begin
-    from txetcd.cli.terminal import Terminal
+    from txetcd.cli.screen import Screen
 
     settings = _settings()
-    terminal = Terminal.of(sys.stdout, os.environ)
-    return run(lambda reactor: begin(reactor, terminal, settings), _report)
+    screen = Screen.of(sys.stdout, os.environ)
+    return run(lambda reactor: begin(reactor, screen, settings), _report)
 
 
 demo.params += _SERVER

@@ -1,150 +1,224 @@
-"""A thousand writes under faults, and the watch that is to tell all of them."""
+"""A burst of writes, the faults that strike it, and the watcher that is to miss none."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
+import attrs
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
-from txetcd.cli.tally import Tally, tally
-from txetcd.cli.terminal import Terminal
-from txetcd.clock import sleep
-from txetcd.errors import KeyNotFound, TxetcdError
-from txetcd.keys import Key, KeyEvents
-from txetcd.model import Action, NodeOp
-from txetcd.testing import EtcdProcess, FaultProxy
+from txetcd.backoff import Backoff
+from txetcd.cli.output import walk
+from txetcd.clock import Clock, sleep
+from txetcd.errors import AmbiguousWrite, KeyNotFound, NodeExist, TxetcdError
+from txetcd.keys import Key
+from txetcd.model import Action, Data, Dir, NodeOp
 
-__all__ = ["Burst"]
+__all__ = ["Faults", "Proxy", "Server", "Watcher", "Writer"]
 
-WRITES = 1000
-#: Writes a second, and under way at a time.  The server keeps the last 1000 changes: a
-#: watch that is cut off for longer than those take gets a snapshot.
-RATE = 250.0
+#: How many writes are under way at a time.
 WRITERS = 8
-#: The connections of the watch are cut every so often, in seconds.
+#: How many writes are begun in a second, if the server keeps up.
+RATE = 250.0
+#: How many writes the watcher may be behind before they wait: the server keeps 1000.
+MOST_BEHIND = 300
+#: How long to wait after a failure, and between two looks at whether something is so.
+PAUSE = 0.02
+#: How often all connections are cut, in seconds.
 CUT_EVERY = 0.1
-#: After how many writes the server is killed.
-KILLS = (300, 650)
+#: The server is killed when so much of the burst is done.
+KILLS = (1 / 3, 2 / 3)
+#: A watcher that is cut so often is not to wait for long.
+BACKOFF = Backoff.exponential_jittered(0.010, 0.2)
 
 
-class Burst:
-    """Writes, cuts, kills and counts.
+class Writer:
+    """Writes each of a number of keys once, and knows for certain that it did.
+
+    Each write is a `Key.create`, which cannot be carried out twice.  So one whose outcome
+    is unknown may be made again, if the key turns out not to be there.
 
     Args:
-        reactor: Keeps the time.
-        terminal: Where the bar is shown.
-        top: The directory that is written to; of a client that is not cut.
-        watched: The events of that directory, of a client that is.
-        proxy: What cuts it.
-        server: What is killed; None if it is not ours.
+        directory: Where the keys are.
+        clock: Waits.
+        count: How many there are.
+
+    Attributes:
+        confirmed: The index of each write that is known to have been made, by its key.
+        refused: How many attempts never reached the server.
+        ambiguous: How many attempts had an unknown outcome.
+        found: How many of these had been carried out, as reading the key has shown.
     """
 
-    def __init__(
-        self,
-        reactor: Any,
-        terminal: Terminal,
-        top: Key,
-        watched: KeyEvents,
-        proxy: FaultProxy,
-        server: EtcdProcess | None,
-    ) -> None:
-        self._reactor = reactor
-        self._terminal = terminal
-        self._top = top
-        self._watched = watched
-        self._proxy = proxy
-        self._server = server
-        self._written: dict[int, str] = {}
-        self._told: list[NodeOp] = []
-        self._position = 0
-        self.cuts = 0
-        self.kills = 0
-        self.failures = 0
+    def __init__(self, directory: Key, clock: Clock, count: int) -> None:
+        self.confirmed: dict[str, int] = {}
+        self.refused = 0
+        self.ambiguous = 0
+        self.found = 0
+        self.count = count
+        self._directory = directory
+        self._clock = clock
 
     @property
-    def snapshots(self) -> int:
-        """How many snapshots the watch has told."""
-        return sum(op.action is Action.GET for op in self._told)
+    def done(self) -> int:
+        """How many writes are known to have been made."""
+        return len(self.confirmed)
 
-    async def run(self) -> Tally:
-        """Write everything, wait until the watch has told the last, and count."""
-        registration = self._watched.register(self._witness)
-        try:
-            await self._reached(1)
-            await self._under_faults()
-            await self._reached(max(self._written))
-        finally:
-            self._terminal.end_bar()
-            await registration.close()
-        return tally(self._written, self._told)
+    async def write(self, behind: Callable[[], int] = lambda: 0, rate: float = RATE) -> None:
+        """Write them all.
 
-    async def _under_faults(self) -> None:
-        cutting = Deferred.fromCoroutine(self._cut())
-        cutting.addErrback(lambda _: None)
-        killing = Deferred.fromCoroutine(self._kill())
-        try:
-            numbers = iter(range(WRITES))
-            start = self._reactor.seconds()
-            writers = [Deferred.fromCoroutine(self._write(numbers, start)) for _ in range(WRITERS)]
-            await gatherResults([*writers, killing], consumeErrors=True)
-        finally:
-            cutting.cancel()
-            killing.cancel()
+        Args:
+            behind: How many writes the watcher has still to be told of.
+            rate: How many are begun in a second, at most.
+        """
+        numbers = iter(range(self.count))
+        begun = self._clock.seconds()
 
-    def _witness(self, result: NodeOp | Failure) -> None:
+        async def some() -> None:
+            for n in numbers:
+                await self._turn(begun + n / rate, behind)
+                await self._write(self._directory / f"{n:04}", f"value {n}")
+
+        await gatherResults(
+            [Deferred.fromCoroutine(some()) for _ in range(WRITERS)], consumeErrors=True
+        )
+
+    async def _turn(self, due: float, behind: Callable[[], int]) -> None:
+        while True:
+            early = due - self._clock.seconds()
+            if early <= 0 and behind() <= MOST_BEHIND:
+                return
+            await sleep(self._clock, early if early > 0 else PAUSE)
+
+    async def _write(self, key: Key, value: str) -> None:
+        unknown = False
+        while True:
+            try:
+                op = await key.create(value)
+            except AmbiguousWrite:
+                unknown = True
+                self.ambiguous += 1
+                op = await self._read(key)
+                self.found += op is not None
+            except NodeExist:
+                if not unknown:
+                    raise
+                # What was not there when it was looked for has come since.
+                op = await self._read(key)
+                self.found += 1
+            except TxetcdError as error:
+                op = await self._later(error)
+            if op is not None:
+                self.confirmed[key.path] = op.node.modified_index
+                return
+
+    async def _read(self, key: Key) -> NodeOp | None:
+        while True:
+            try:
+                return await key.get(quorum=True)
+            except KeyNotFound:
+                return None
+            except TxetcdError as error:
+                await self._later(error)
+
+    async def _later(self, error: TxetcdError) -> None:
+        """Wait a little, if it may go better then."""
+        if not error.retryable:
+            raise error
+        self.refused += 1
+        await sleep(self._clock, PAUSE)
+
+
+class Watcher:
+    """Watches a directory, and remembers all that it is told.
+
+    Args:
+        directory: What is watched, with all that is in it.
+
+    Attributes:
+        told: The changes and snapshots, in order.
+        failures: How many times it was told of a failure that passed.
+    """
+
+    def __init__(self, directory: Key) -> None:
+        self.told: list[NodeOp] = []
+        self.failures = 0
+        self._keys: set[str] = set()
+        self._registration = directory.events(recursive=True, backoff=BACKOFF).register(self._tell)
+
+    def _tell(self, result: NodeOp | Failure) -> None:
         if isinstance(result, Failure):
             self.failures += 1
             return
-        self._told.append(result)
-        snapshot = result.action is Action.GET
-        self._position = result.etcd.index if snapshot else result.node.modified_index
+        self.told.append(result)
+        if result.action is not Action.GET:
+            self._keys.add(result.node.key)
+        elif isinstance(result.node, Dir):
+            self._keys.update(node.key for node in walk(result.node) if isinstance(node, Data))
 
-    async def _reached(self, index: int) -> None:
-        while self._position < index:
-            await sleep(self._reactor, 0.01)
+    @property
+    def reached(self) -> int:
+        """How many keys it has been told of."""
+        return len(self._keys)
 
-    async def _cut(self) -> None:
+    def close(self) -> Deferred[None]:
+        """Watch no more."""
+        return self._registration.close()
+
+
+class Server(Protocol):
+    """A server that can be killed: an `EtcdProcess`, in part."""
+
+    def kill(self) -> Deferred[None]:
+        """End it at once."""
+
+    def restart(self) -> Deferred[object]:
+        """Start it again, with its data."""
+
+
+class Proxy(Protocol):
+    """A way to a server that can be cut: a `FaultProxy`, in part."""
+
+    connections: int
+    accepted: int
+
+    def cut_all(self) -> None:
+        """Reset all connections."""
+
+
+@attrs.define
+class Faults:
+    """What strikes the burst.
+
+    Attributes:
+        clock: Waits.
+        proxy: The way to the server.
+        server: The server; None if it is not ours to kill.
+        cuts: How many connections have been cut.
+        kills: How many times the server has been killed.
+    """
+
+    clock: Clock
+    proxy: Proxy
+    server: Server | None = None
+    cuts: int = 0
+    kills: int = 0
+
+    async def cut(self) -> None:
+        """Cut all connections, again and again, until it is cancelled."""
         while True:
-            await sleep(self._reactor, CUT_EVERY)
-            self.cuts += bool(self._proxy.connections)
-            self._proxy.cut_all()
+            await sleep(self.clock, CUT_EVERY)
+            self.cuts += self.proxy.connections
+            self.proxy.cut_all()
 
-    async def _kill(self) -> None:
-        for count in KILLS if self._server else ():
-            while len(self._written) < count:
-                await sleep(self._reactor, 0.01)
-            assert self._server is not None
+    async def kill(self, done: Callable[[], float]) -> None:
+        """Kill the server, and start it again, when so much of the burst is done."""
+        for share in KILLS if self.server is not None else ():
+            while done() < share:
+                await sleep(self.clock, PAUSE)
+            assert self.server is not None
             self.kills += 1
-            await self._server.kill()
-            await self._server.restart()
-
-    async def _write(self, numbers: Any, start: float) -> None:
-        for number in numbers:
-            late = start + number / RATE - self._reactor.seconds()
-            if late > 0:
-                await sleep(self._reactor, late)
-            key = self._top / f"{number:04}"
-            self._written[await self._surely(key)] = key.path
-            told = max(0, len(self._told) - self.snapshots)
-            self._terminal.bar(len(self._written), WRITES, f"written, {told} seen")
-
-    async def _surely(self, key: Key) -> int:
-        """Write a key, once, and return the index at which that was done."""
-        while True:
-            try:
-                return (await key.set(key.path)).node.modified_index
-            except TxetcdError:
-                # Whether it was done or not, only the server can tell.
-                found = await self._found(key)
-            if found:
-                return found
-
-    async def _found(self, key: Key) -> int:
-        while True:
-            try:
-                return (await key.get(quorum=True)).node.modified_index
-            except KeyNotFound:
-                return 0
-            except TxetcdError:
-                await sleep(self._reactor, 0.05)
+            await self.server.kill()
+            await self.server.restart()

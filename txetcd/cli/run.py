@@ -57,7 +57,9 @@ def run(
     if program.stopped_by or program.result is None:
         return 128 + (program.stopped_by or signal.SIGINT)
     result = program.result
-    return report(result.value) if isinstance(result, Failure) else int(result)
+    if isinstance(result, Failure) and result.value is not None:
+        return report(result.value)
+    return int(result)
 
 
 class _Program:

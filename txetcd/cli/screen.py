@@ -8,13 +8,13 @@ from typing import TextIO
 
 import attrs
 
-__all__ = ["Terminal"]
+__all__ = ["Screen"]
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 @attrs.frozen
-class Terminal:
+class Screen:
     """A place for lines of text.
 
     Attributes:
@@ -30,7 +30,7 @@ class Terminal:
     width: int = 80
 
     @classmethod
-    def of(cls, stream: TextIO, environ: Mapping[str, str]) -> Terminal:
+    def of(cls, stream: TextIO, environ: Mapping[str, str]) -> Screen:
         """A stream as it is; ``NO_COLOR`` (https://no-color.org) and ``TERM=dumb`` count."""
         live = stream.isatty() and environ.get("TERM") != "dumb"
         colour = live and not environ.get("NO_COLOR")
