@@ -1,0 +1,295 @@
+"""Responses as answers: strict about what is there, and never another error than ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from txetcd import (
+    Action,
+    ApiError,
+    Data,
+    Dir,
+    EventIndexCleared,
+    KeyNotFound,
+    Lease,
+    NodeOp,
+    State,
+    TxetcdError,
+    UnexpectedResponse,
+)
+from txetcd.errors import ApiDisabled, RaftInternal, WatchEnded
+from txetcd.http import Headers, Response
+from txetcd.model import Get, Node
+from txetcd.v2.decode import decode
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+INDEX = st.integers(0, 2**64 - 1)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
+LEASES = st.none() | st.builds(
+    Lease,
+    st.integers(0, 9 * 10**9).map(lambda s: EPOCH + timedelta(seconds=s, microseconds=s % 10**6)),
+    st.integers(-5, 10**9).map(lambda s: timedelta(seconds=s)),
+)
+DATA = st.builds(Data, TEXT, INDEX, INDEX, LEASES, TEXT.map(str.encode))
+NODES: Any = st.recursive(
+    DATA,
+    lambda nodes: st.builds(
+        Dir,
+        TEXT.filter(lambda k: k not in ("", "/")),
+        INDEX,
+        INDEX,
+        LEASES,
+        st.lists(nodes, max_size=4).map(tuple),
+    ),
+    max_leaves=12,
+)
+
+
+def as_etcd_writes(node: Node) -> dict[str, Any]:
+    """A node in etcd's JSON, written independently of what reads it."""
+    fields: dict[str, Any] = {
+        "key": node.key,
+        "modifiedIndex": node.modified_index,
+        "createdIndex": node.created_index,
+    }
+    if node.lease is not None:
+        fields["expiration"] = node.lease.expiration.isoformat().replace("+00:00", "Z")
+        fields["ttl"] = int(node.lease.ttl.total_seconds())
+    if isinstance(node, Dir):
+        fields["dir"] = True
+        if node.nodes:
+            fields["nodes"] = [as_etcd_writes(each) for each in node.nodes]
+    else:
+        fields["value"] = node.value.decode()
+    return fields
+
+
+def answered(document: Any, status: int = 200, **headers: str) -> NodeOp:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return decode(Response(status, Headers(fields), body), Get("/a"))
+
+
+NODE = {"key": "/a", "value": "1", "modifiedIndex": 7, "createdIndex": 5}
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_a_value(self):
+        op = answered(
+            {"action": "get", "node": NODE},
+            X_Etcd_Index="9",
+            X_Etcd_Cluster_Id="abc",
+            X_Raft_Index="11",
+            X_Raft_Term="2",
+        )
+        self.assertEqual(
+            op, NodeOp(Action.GET, Data("/a", 7, 5, None, b"1"), State(9, "abc", 11, 2))
+        )
+
+    def test_unknown_fields_are_passed_over(self):
+        op = answered({"action": "get", "node": {**NODE, "new": [1]}, "more": {}})
+        self.assertEqual(op.node, Data("/a", 7, 5, None, b"1"))
+
+    def test_the_root_has_neither_key_nor_indexes(self):
+        op = answered({"action": "get", "node": {"dir": True, "nodes": [NODE]}})
+        self.assertEqual(op.node, Dir("/", 0, 0, None, (Data("/a", 7, 5, None, b"1"),)))
+
+    @settings(max_examples=60, deadline=None)
+    @given(NODES, st.sampled_from(Action), st.none() | NODES)
+    def test_whatever_etcd_writes_is_read(self, node, action, prev):
+        document = {"action": action.value, "node": as_etcd_writes(node)}
+        if prev is not None:
+            document["prevNode"] = as_etcd_writes(prev)
+        op = answered(document)
+        self.assertEqual((op.action, op.node, op.prev_node), (action, node, prev))
+
+    def test_a_lease_is_read_as_go_writes_it(self):
+        for text, moment in [
+            ("2026-11-24T01:02:03.123456789Z", (2026, 11, 24, 1, 2, 3, 123456)),
+            ("2026-11-24T01:02:03Z", (2026, 11, 24, 1, 2, 3, 0)),
+            ("2026-11-24T01:02:03.5Z", (2026, 11, 24, 1, 2, 3, 500000)),
+            ("2026-11-24T03:02:03.5+02:00", (2026, 11, 24, 1, 2, 3, 500000)),
+        ]:
+            node = answered({"action": "get", "node": {**NODE, "expiration": text, "ttl": 9}}).node
+            expected = datetime(*moment, tzinfo=timezone.utc)
+            self.assertEqual(node.lease, Lease(expected, timedelta(seconds=9)))
+
+    def test_a_ttl_of_zero_is_left_out_by_etcd(self):
+        fields = {**NODE, "expiration": "2026-11-24T01:02:03Z"}
+        node = answered({"action": "get", "node": fields}).node
+        assert node.lease is not None
+        self.assertEqual(node.lease.ttl, timedelta(0))
+
+    def test_an_index_that_cannot_be_read_is_0(self):
+        for text in ("", "x", "-1", "1.0", "１２", "9" * 21, str(2**64)):
+            received = text.encode().decode("latin-1")
+            op = answered({"action": "get", "node": NODE}, X_Etcd_Index=received)
+            self.assertEqual(op.etcd.index, 0)
+
+
+class DeepAndWideTests(SynchronousTestCase):
+    def chain(self, depth: int) -> bytes:
+        opening = b'{"key":"/d","dir":true,"modifiedIndex":1,"createdIndex":1,"nodes":['
+        leaf = json.dumps(NODE).encode()
+        return b'{"action":"get","node":' + opening * depth + leaf + b"]}" * depth + b"}"
+
+    def test_a_tree_of_any_depth_is_read(self):
+        for depth in (10, 1_500, 50_000):
+            node: Any = answered(self.chain(depth)).node
+            repr(node)
+            levels = 0
+            while isinstance(node, Dir):
+                (node,), levels = node.nodes, levels + 1
+            self.assertEqual((levels, node.value), (depth, b"1"))
+
+    def test_a_tree_of_100000_nodes_costs_in_proportion_to_its_size(self):
+        small, large = self.calls(5_000), self.calls(100_000)
+        self.assertLess(large, small * 25)
+
+    def calls(self, count: int) -> int:
+        """How many functions are called to read so many nodes, in directories of 100."""
+        folder = {"key": "/d", "dir": True, "modifiedIndex": 1, "createdIndex": 1}
+        folders = [{**folder, "nodes": [NODE] * 100}] * (count // 100)
+        body = json.dumps({"action": "get", "node": {**folder, "nodes": folders}}).encode()
+        calls = 0
+
+        def count_call(frame: Any, event: str, argument: Any) -> None:
+            nonlocal calls
+            calls += 1
+
+        sys.setprofile(count_call)
+        try:
+            node = answered(body).node
+        finally:
+            sys.setprofile(None)
+        tree: Any = node
+        self.assertEqual(sum(len(each.nodes) for each in tree.nodes), count)
+        return calls
+
+
+class RefusalTests(SynchronousTestCase):
+    def refused(self, document: Any, status: int = 200) -> UnexpectedResponse:
+        error = self.assertRaises(UnexpectedResponse, answered, document, status)
+        self.assertEqual(error.status, status)
+        return error
+
+    def test_a_wrong_type_is_refused_and_its_place_named(self):
+        for field, value in [
+            ("key", 5),
+            ("value", 5),
+            ("value", None),
+            ("modifiedIndex", "7"),
+            ("modifiedIndex", True),
+            ("modifiedIndex", 1.5),
+            ("modifiedIndex", -1),
+            ("createdIndex", 2**64),
+            ("dir", "yes"),
+            ("dir", 1),
+        ]:
+            bad = {**NODE, field: value}
+            self.assertIn(f"node.{field}", str(self.refused({"action": "get", "node": bad})))
+            tree = {"dir": True, "nodes": [NODE, {**NODE, "dir": True, "nodes": [bad]}]}
+            place = f"node.nodes[1].nodes[0].{field}"
+            self.assertIn(place, str(self.refused({"action": "get", "node": tree})))
+
+    def test_a_missing_field_is_refused_and_its_place_named(self):
+        for field in ("key", "modifiedIndex", "createdIndex"):
+            bad = {name: value for name, value in NODE.items() if name != field}
+            error = self.refused({"action": "get", "node": bad})
+            self.assertIn(f"node.{field}: missing", str(error))
+
+    def test_what_is_no_answer_is_refused(self):
+        for document in [
+            {},
+            [],
+            5,
+            None,
+            {"action": "get"},
+            {"action": "get", "node": None},
+            {"action": "get", "node": []},
+            {"action": "grow", "node": NODE},
+            {"action": ["get"], "node": NODE},
+            {"node": NODE},
+            {"action": "set"},
+            {"action": "get", "node": {"dir": True, "nodes": {}}},
+            {"action": "get", "node": {"dir": True, "nodes": [5]}},
+            {"action": "get", "node": NODE, "prevNode": 5},
+            {"action": "get", "node": {**NODE, "expiration": "tomorrow"}},
+            {"action": "get", "node": {**NODE, "expiration": "2026-11-24T01:02:03"}},
+            {"action": "get", "node": {**NODE, "expiration": 5}},
+            {"action": "get", "node": {**NODE, "expiration": "2026-11-24T01:02:03Z", "ttl": "5"}},
+            b"",
+            b"\xff",
+            b"\xef\xbb\xbf{}",
+            b"<html>502 Bad Gateway</html>",
+            b'{"action":"get","node":{"key":"/a","modifiedIndex":NaN,"createdIndex":1}}',
+            b'{"action":"get","node":{"key":"/a","value":"\\ud800","modifiedIndex":1,"createdIndex":1}}',
+        ]:
+            self.refused(document)
+
+    def test_a_truncated_document_is_refused_at_every_byte(self):
+        body = json.dumps({"action": "get", "node": NODE}).encode()
+        for length in range(len(body)):
+            self.refused(body[:length])
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.binary(max_size=60) | TEXT.map(str.encode))
+    def test_any_bytes_are_an_answer_or_an_error_of_ours(self, body):
+        for status in (200, 201, 404, 500, 301):
+            try:
+                answered(body, status)
+            except TxetcdError:
+                pass
+
+    def test_the_error_shows_the_status_and_the_first_bytes(self):
+        error = self.refused(b"<html>" + b"x" * 1000, 502)
+        self.assertIn("502", str(error))
+        self.assertIn("<html>", str(error))
+        self.assertLess(len(str(error)), 500)
+
+
+class ErrorTests(SynchronousTestCase):
+    def error(self, document: Any, status: int, op: Get | None = None) -> Any:
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return self.assertRaises(TxetcdError, decode, Response(status, body=body), op or Get("/a"))
+
+    def test_an_error_of_etcd_is_typed_by_its_code(self):
+        told = {"errorCode": 100, "message": "Key not found", "cause": "/a", "index": 7}
+        error = self.error(told, 404)
+        self.assertIs(type(error), KeyNotFound)
+        self.assertEqual(
+            (error.code, error.message, error.cause, error.index), (100, "Key not found", "/a", 7)
+        )
+
+    def test_a_cause_and_an_index_may_be_missing(self):
+        error = self.error({"errorCode": 401, "message": "cleared"}, 400)
+        self.assertIs(type(error), EventIndexCleared)
+        self.assertEqual((error.cause, error.index), ("", 0))
+
+    def test_an_unknown_code_is_an_api_error(self):
+        self.assertIs(type(self.error({"errorCode": 999, "message": "new"}, 400)), ApiError)
+
+    def test_an_error_of_500_may_have_been_carried_out(self):
+        error = self.error({"errorCode": 300, "message": "Raft Internal Error"}, 500)
+        self.assertIs(type(error), RaftInternal)
+        self.assertTrue(error.possibly_applied)
+
+    def test_an_error_that_is_not_etcds_is_unexpected(self):
+        for document in (b"<html>", {}, {"errorCode": "100"}, {"errorCode": 100, "index": -1}):
+            self.assertIs(type(self.error(document, 400)), UnexpectedResponse)
+
+    def test_an_api_that_is_off_is_told_from_a_missing_key(self):
+        self.assertIs(type(self.error(b"404 page not found\n", 404)), ApiDisabled)
+        self.assertIs(type(self.error(b"<h1>404 Not Found</h1>", 404)), UnexpectedResponse)
+
+    def test_a_wait_that_ends_without_an_event_says_so(self):
+        for body in (b"", b"\n"):
+            self.assertIs(type(self.error(body, 200, Get("/a", wait=True))), WatchEnded)
+            self.assertIs(type(self.error(body, 200)), UnexpectedResponse)
