@@ -37,7 +37,8 @@ class KeysTests(SynchronousTestCase):
 
     def test_what_cannot_be_carried_is_not_sent(self):
         asked: list[Any] = []
-        service = v2.Keys() >> Service.mk(asked.append)
+        transport: Any = Service.mk(asked.append)
+        service = v2.Keys() >> transport
         self.failureResultOf(service(Set("/a", b"\xff")), ValueError)
         self.assertEqual(asked, [])
 
