@@ -269,11 +269,11 @@ def demo() -> int:
     """
     # Only here, since it imports the test kit.
     from txetcd.cli.demo import demo as begin
-    from txetcd.cli.screen import Screen
+    from txetcd.cli.terminal import Terminal
 
     settings = _settings()
-    screen = Screen.of(sys.stdout, os.environ)
-    return run(lambda reactor: begin(reactor, screen, settings), _report)
+    terminal = Terminal.of(sys.stdout, os.environ)
+    return run(lambda reactor: begin(reactor, terminal, settings), _report)
 
 
 demo.params += _SERVER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred, gatherResults
@@ -94,6 +94,7 @@ class Writer:
 
     async def _write(self, key: Key, value: str) -> None:
         unknown = False
+        op: NodeOp | None
         while True:
             try:
                 op = await key.create(value)
@@ -109,7 +110,8 @@ class Writer:
                 op = await self._read(key)
                 self.found += 1
             except TxetcdError as error:
-                op = await self._later(error)
+                await self._later(error)
+                op = None
             if op is not None:
                 self.confirmed[key.path] = op.node.modified_index
                 return
@@ -163,6 +165,14 @@ class Watcher:
         """How many keys it has been told of."""
         return len(self._keys)
 
+    async def reaches(self, count: int, clock: Clock, patience: float) -> None:
+        """Wait until it has been told of so many keys, or of nothing new for a while."""
+        before, since = -1, clock.seconds()
+        while self.reached < count and clock.seconds() - since < patience:
+            if self.reached != before:
+                before, since = self.reached, clock.seconds()
+            await sleep(clock, PAUSE)
+
     def close(self) -> Deferred[None]:
         """Watch no more."""
         return self._registration.close()
@@ -174,15 +184,20 @@ class Server(Protocol):
     def kill(self) -> Deferred[None]:
         """End it at once."""
 
-    def restart(self) -> Deferred[object]:
+    def restart(self) -> Deferred[Any]:
         """Start it again, with its data."""
 
 
 class Proxy(Protocol):
     """A way to a server that can be cut: a `FaultProxy`, in part."""
 
-    connections: int
-    accepted: int
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+
+    @property
+    def accepted(self) -> int:
+        """How many have been, in all."""
 
     def cut_all(self) -> None:
         """Reset all connections."""

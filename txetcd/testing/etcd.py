@@ -52,7 +52,9 @@ class EtcdProcess:
             tenth of it.  A member that is alone has nobody to wait for, so it is short:
             the server is ready the sooner.
         start_timeout: How long starting may take, in seconds.
-        grace: How long `stop` waits for etcd to shut down in order, in seconds.
+        grace: How long `stop` waits for etcd to shut down in order, in seconds.  It does so in
+            milliseconds, but 3.5 waits for its parked waits: five seconds, and twice the
+            election timeout.
 
     .. versionadded:: 0.1
     """
@@ -69,7 +71,7 @@ class EtcdProcess:
         snapshot_count: int | None = None,
         election_timeout: float = 0.1,
         start_timeout: float = 30.0,
-        grace: float = 5.0,
+        grace: float = 1.0,
     ) -> None:
         settings = Settings(
             name=name or unique_name(),
