@@ -119,7 +119,8 @@ def _attrs_defaults(app, what, name, cls, options, signature, returned):
 def _no_type(app, what, name, value, options, lines):
     """Keeps napoleon from reading "This: that" in an attribute's docstring as a type."""
     if what in ("attribute", "data", "property") and lines:
-        lines.insert(0, "")
+        # It looks at the first line alone; this one is an empty comment.
+        lines[:0] = ["..", ""]
 
 
 def setup(app):

@@ -158,7 +158,8 @@ class WatchCommandTests(Case):
 class DemoTests(Case):
     def counted(self, out: str) -> dict[str, int]:
         """The numbers at the end, by their names."""
-        found = re.findall(r"^  (written|seen|by snapshot|lost|twice) +([0-9,]+)", out, re.MULTILINE)
+        named = r"^  (written|seen|by snapshot|lost|twice) +([0-9,]+)"
+        found = re.findall(named, out, re.MULTILINE)
         return {name: int(number.replace(",", "")) for name, number in found}
 
     async def test_the_demonstration_loses_nothing_and_leaves_nothing(self):

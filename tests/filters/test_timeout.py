@@ -92,8 +92,8 @@ class ExpiryTests(Case):
         def raises(request):
             raise ValueError("a bug of the user's")
 
-        answer = (Timeout(5, self.clock) >> Service.mk(raises))(Ask())
-        self.failureResultOf(answer, ValueError)
+        service: Service = Timeout(5, self.clock) >> Service.mk(raises)
+        self.failureResultOf(service(Ask()), ValueError)
 
 
 class StubbornTests(Case):
@@ -221,7 +221,7 @@ class ExemptionTests(Case):
 
     def test_an_exemption_that_raises_fails_the_request_and_asks_nothing(self):
         asked: list = []
-        failing = Timeout(5, self.clock, unless=lambda request: request.missing)
+        failing: Timeout = Timeout(5, self.clock, unless=lambda request: request.missing)
         service = failing >> Service.mk(asked.append)
         self.failureResultOf(service(Ask()), AttributeError)
         self.assertEqual(asked, [])

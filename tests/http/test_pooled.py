@@ -78,9 +78,8 @@ class ConnectionTests(SynchronousTestCase):
         d = network.service(GET)
         ((_, _, _, timeout, _),) = network.reactor.tcpClients
         self.assertEqual(timeout, 5)
-        network.reactor.tcpClients[0][2].clientConnectionFailed(
-            None, Failure(ConnectingTimedOut())
-        )
+        factory: Any = network.reactor.tcpClients[0][2]
+        factory.clientConnectionFailed(None, Failure(ConnectingTimedOut()))
         network.reactor.advance(1)
         self.failureResultOf(d, NotSent)
         self.assertEqual(network.reactor.getDelayedCalls(), [])
@@ -150,5 +149,5 @@ class CloseTests(TestCase):
 
 def _is_to(reader: Any, url: str) -> bool:
     """Whether a reader is a client's end of a connection to a URL."""
-    addr = getattr(reader, "addr", None)
+    addr: Any = getattr(reader, "addr", None)
     return bool(addr) and url.endswith(f":{addr[1]}")

@@ -25,6 +25,9 @@ class Transport(StringTransport):
 
     aborted = False
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """What TLS asks of the transport below it."""
+
     def abortConnection(self) -> None:
         self.aborted = True
         self.loseConnection()

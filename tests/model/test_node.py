@@ -32,7 +32,7 @@ class ValueTests(SynchronousTestCase):
             with self.assertRaises(attrs.exceptions.FrozenInstanceError):
                 setattr(instance, field, None)
             with self.assertRaises(AttributeError):
-                instance.other = 1  # type: ignore[union-attr, attr-defined]
+                instance.other = 1
 
     def test_all_are_equal_and_hashed_by_content(self):
         for instance in (LEASE, DATA, DIR, NodeOp(Action.SET, DIR, State(7)), Version("1", "1")):

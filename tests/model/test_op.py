@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import attrs
 from hypothesis import given, settings
@@ -106,11 +107,12 @@ class ValueTests(Case):
     def test_text_is_utf_8_and_bytes_are_themselves(self):
         self.assertEqual(Set("/a", "ü").value, b"\xc3\xbc")
         self.assertEqual(Set("/a", b"\xff").value, b"\xff")
-        self.assertEqual(Set("/a", bytearray(b"\xff")).value, b"\xff")
-        self.assertEqual(Set("/a", memoryview(b"\xff")).value, b"\xff")
+        for value in (bytearray(b"\xff"), memoryview(b"\xff")):
+            given: Any = value
+            self.assertEqual(Set("/a", given).value, b"\xff")
 
     def test_the_value_of_a_bytearray_does_not_change_with_it(self):
-        given = bytearray(b"a")
+        given: Any = bytearray(b"a")
         op = Set("/a", given)
         given[0] = ord("b")
         self.assertEqual(op.value, b"a")
@@ -202,8 +204,8 @@ class GetTests(Case):
             self.assertEqual(Get("/a", wait=True, wait_index=index).wait_index, index)
         for index in (-1, 2**64):
             self.refused(ValueError, str(index), Get, wait=True, wait_index=index)
-        for index in (True, 1.0, "1"):
-            self.refused(TypeError, repr(index), Get, wait=True, wait_index=index)
+        for wrong in (True, 1.0, "1"):
+            self.refused(TypeError, repr(wrong), Get, wait=True, wait_index=wrong)
 
     def test_gets_are_equal_whoever_is_told_of_the_state(self):
         def told(state: State) -> None: ...
@@ -251,9 +253,9 @@ class CompareTests(Case):
         for index in (-1, 2**64):
             self.refused(ValueError, str(index), CompareAndSwap, b"", index)
             self.refused(ValueError, str(index), CompareAndDelete, index)
-        for index in (True, False, 1.0, "1"):
-            self.refused(TypeError, repr(index), CompareAndSwap, b"", index)
-            self.refused(TypeError, repr(index), CompareAndDelete, index)
+        for wrong in (True, False, 1.0, "1"):
+            self.refused(TypeError, repr(wrong), CompareAndSwap, b"", wrong)
+            self.refused(TypeError, repr(wrong), CompareAndDelete, wrong)
 
 
 class RefreshTests(Case):

@@ -42,7 +42,7 @@ UNKNOWN = (
 KNOWN = (
     lambda: NotSent("refused"),
     lambda: RequestTimedOut(1, possibly_applied=False),
-    lambda: ServiceClosed(),
+    ServiceClosed,
     lambda: KeyNotFound(100, "Key not found", "/a", 7),
     lambda: ApiError(105, "Key already exists"),
     lambda: ApiDisabled(404),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
+import attrs
 import click
 
 from txetcd.cli import commands
@@ -271,7 +272,8 @@ def demo() -> int:
     from txetcd.cli.demo import demo as begin
     from txetcd.cli.terminal import Terminal
 
-    settings = _settings()
+    given = _settings()
+    settings = attrs.evolve(given.completed(os.environ), endpoints=given.endpoints)
     terminal = Terminal.of(sys.stdout, os.environ)
     return run(lambda reactor: begin(reactor, terminal, settings), _report)
 

@@ -142,11 +142,13 @@ class Watcher:
     Attributes:
         told: The changes and snapshots, in order.
         failures: How many times it was told of a failure that passed.
+        began: Fires with None when it is first told of anything but a failure.
     """
 
     def __init__(self, directory: Key) -> None:
         self.told: list[NodeOp] = []
         self.failures = 0
+        self.began: Deferred[None] = Deferred()
         self._keys: set[str] = set()
         self._registration = directory.events(recursive=True, backoff=BACKOFF).register(self._tell)
 
@@ -155,6 +157,8 @@ class Watcher:
             self.failures += 1
             return
         self.told.append(result)
+        if not self.began.called:
+            self.began.callback(None)
         if result.action is not Action.GET:
             self._keys.add(result.node.key)
         elif isinstance(result.node, Dir):

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.internet.task import LoopingCall
 
 from txetcd.cli.burst import CUT_EVERY, Faults, Watcher, Writer
@@ -27,13 +27,13 @@ from txetcd.testing import EtcdFailed, EtcdNotFound, EtcdProcess, FaultProxy
 __all__ = ["demo"]
 
 WRITES = 1000
-#: The demonstration is given up after so many seconds; all it takes to clean up comes on top.
-LIMIT = 16.5
-#: What is cleaned up is given up after so many seconds.
-CLEAN_UP_LIMIT = 2.5
+#: The demonstration is given up after so many seconds; what it takes to clean up comes on top.
+LIMIT = 17.0
+#: Each thing that is cleaned up is given up after so many seconds.
+CLEAN_UP_LIMIT = 1.5
 #: How long the watcher may be told nothing before it is judged, in seconds.
 PATIENCE = 3.0
-#: Whatever were told twice would be told within this time, in seconds.
+#: Whatever was to come unasked would have come within this time, in seconds.
 AFTERWARDS = 0.2
 #: On a server that is not ours the keys go by themselves, should we be killed, in seconds.
 TTL = 300
@@ -122,11 +122,11 @@ class _Show:
         return attrs.evolve(self._settings, endpoints=url).client(self._reactor)
 
     async def _remove(self, top: Key) -> None:
-        removed: Deferred[Any] = top.delete(recursive=True).addTimeout(
-            CLEAN_UP_LIMIT, self._reactor
-        )
         try:
-            await removed
+            await top.delete(recursive=True).addTimeout(CLEAN_UP_LIMIT, self._reactor)
+            # A write that was given up with the rest may come after, and is not to stay.
+            await sleep(self._reactor, AFTERWARDS)
+            await top.delete(recursive=True).addTimeout(CLEAN_UP_LIMIT, self._reactor)
         except KeyNotFound:
             pass
         except Exception as error:
@@ -153,7 +153,7 @@ class _Show:
         op = await key.set("hello")
         step('await key.set("hello")', f"done, at index {op.etcd.index}")
         op = await key.get()
-        step("(await key.get()).node.text", repr(_text(op)))
+        step("await key.get()", repr(_text(op)))
 
     async def _show_directory(self, top: Key) -> None:
         self._title("A directory")
@@ -170,10 +170,10 @@ class _Show:
         step, door = self._terminal.step, top / "door"
         await door.set("closed")
         changes = aiter(door.events(on_error=_ignored))
-        step("async for op in door.events():", f"first a snapshot: {_shown(await anext(changes))}")
+        step("async for op in door.events():", f"a snapshot first: {_shown(await anext(changes))}")
         writes: list[tuple[str, Callable[[], Deferred[NodeOp]]]] = [
             ('await door.set("open")', lambda: door.set("open")),
-            ('await door.set("ajar", prev_exist=True)', lambda: door.set("ajar", prev_exist=True)),
+            ('await door.set("ajar")', lambda: door.set("ajar")),
             ("await door.delete()", door.delete),
         ]
         for code, write in writes:
@@ -184,14 +184,14 @@ class _Show:
     async def _show_compare_and_swap(self, top: Key) -> None:
         self._title("Compare and swap")
         step, key = self._terminal.step, top / "greeting"
-        code = 'key.compare_and_swap("{}", prev_value="hello")'
-        op = await key.compare_and_swap("good day", prev_value="hello")
-        step(code.format("good day"), f"done, at index {op.etcd.index}", "good")
+        code = 'await key.compare_and_swap("{}", prev_value="hello")'
+        op = await key.compare_and_swap("hi", prev_value="hello")
+        step(code.format("hi"), f"done, at index {op.etcd.index}", "good")
         try:
-            await key.compare_and_swap("good night", prev_value="hello")
+            await key.compare_and_swap("hey", prev_value="hello")
         except TestFailed as error:
             text = f"TestFailed: {error.message}, {error.cause}"
-            step(code.format("good night"), text, "bad")
+            step(code.format("hey"), text, "refused")
         else:
             raise DemoFailed("a comparison that had to fail did not")
 
@@ -227,6 +227,7 @@ class _Show:
 
         watcher = Watcher(directory)
         left_behind.push_async_callback(self._clean_up, watcher.close)
+        await watcher.began
         writer = Writer(directory, self._reactor, WRITES)
         faults = Faults(self._reactor, proxy, stage.server)
         await self._strike(writer, watcher, faults)
@@ -245,71 +246,76 @@ class _Show:
     async def _strike(self, writer: Writer, watcher: Watcher, faults: Faults) -> None:
         """Write all, with faults, and wait until the watcher has been told of all."""
         clock = self._reactor
-        troubles = [
-            Deferred.fromCoroutine(faults.cut()),
-            Deferred.fromCoroutine(faults.kill(lambda: writer.done / WRITES)),
-        ]
         drawing = LoopingCall(self._draw, writer, watcher, faults)
         drawing.clock = clock
-        drawn = drawing.start(0.05)
+        under_way: list[Deferred[Any]] = [
+            Deferred.fromCoroutine(writer.write(lambda: writer.done - watcher.reached)),
+            Deferred.fromCoroutine(faults.kill(lambda: writer.done / WRITES)),
+        ]
+        endless: list[Deferred[Any]] = [
+            drawing.start(0.05),
+            Deferred.fromCoroutine(faults.cut()),
+        ]
         try:
-            await writer.write(lambda: writer.done - watcher.reached)
+            await gatherResults(under_way)
             await watcher.reaches(WRITES, clock, PATIENCE)
             await sleep(clock, AFTERWARDS)
+        except FirstError as first:
+            first.subFailure.raiseException()
         finally:
-            drawing.stop()
-            await drawn
-            for trouble in troubles:
-                trouble.cancel()
-                trouble.addErrback(_ignored)
+            if drawing.running:
+                drawing.stop()
+            for each in (*under_way, *endless):
+                each.addErrback(_ignored).cancel()
             self._terminal.clear()
 
     def _draw(self, writer: Writer, watcher: Watcher, faults: Faults) -> None:
-        parts = [f"{watcher.reached:,}/{WRITES:,} seen", f"{faults.cuts} cut"]
+        text = f"{watcher.reached:>5,}/{WRITES:,} seen, {faults.cuts:>3} cut"
         if faults.server is not None:
-            parts.append(f"{faults.kills} killed" if faults.kills else "")
-        self._terminal.progress(watcher.reached / WRITES, "  ".join(filter(None, parts)))
+            text += f", {faults.kills} killed"
+        self._terminal.progress(watcher.reached / WRITES, text)
 
     def _show_verdict(self, verdict: Verdict) -> None:
         """The counts that matter, and those that ought not to be there, if they are."""
-        rows = [
-            ("written", verdict.written, verdict.written == verdict.wanted, ""),
-            ("seen", verdict.seen, True, "each as an event, in order"),
-            ("by snapshot", verdict.covered, True, "seen as the state after a gap"),
-            ("lost", verdict.lost, not verdict.lost, ""),
-            ("twice", verdict.twice, not verdict.twice, ""),
-        ]
+        complete = verdict.written == verdict.wanted
+        self._terminal.say()
+        self._count("written", verdict.written, "good" if complete else "bad")
+        self._count("seen", verdict.seen, "", "each as an event, in order")
+        self._count("by snapshot", verdict.covered, "", "told as the state after a gap")
+        self._count("lost", verdict.lost, "bad" if verdict.lost else "good")
+        self._count("twice", verdict.twice, "bad" if verdict.twice else "good")
         for name, count, text in (
             ("late", verdict.disordered, "events that came after a later one"),
             ("strange", verdict.strange, "events of no write"),
-            ("forgotten", verdict.forgotten, "confirmed, and not in the store"),
+            ("forgotten", verdict.forgotten, "confirmed by the server, and not in it"),
         ):
             if count:
-                rows.append((name, count, False, text))
-        for name, count, good, text in rows:
-            style = "good" if good and (count == verdict.wanted or name in MUST_BE_0) else ""
-            figure = (f"{count:>6,}", style if good else "bad")
-            self._terminal.say(f"  {name:<11}", figure, (f"  {text}" if count else "", "quiet"))
+                self._count(name, count, "bad", text)
+
+    def _count(self, name: str, count: int, style: str, text: str = "") -> None:
+        said = f"  {text}" if count and text else ""
+        self._terminal.say(f"  {name:<11}", (f"{count:>6,}", style), (said, "quiet"))
 
     def _show_troubles(
         self, writer: Writer, watcher: Watcher, faults: Faults, connections: int
     ) -> None:
-        say = self._terminal.note
-        again = writer.ambiguous - writer.found
-        snapshots = sum(op.action is Action.GET for op in watcher.told)
+        row = self._terminal.row
         self._terminal.say()
-        say(
-            f"{_counted(faults.cuts, 'connection')} cut, {connections:,} made; "
-            + (f"{_counted(faults.kills, 'kill')} and restarts; " if faults.server else "")
-            + f"{_counted(watcher.failures, 'failure')} told to the watcher; "
-            + f"{_counted(snapshots, 'snapshot')}, the first included.",
-            "quiet",
+        row("connections", f"{faults.cuts:,} cut, {connections:,} made")
+        if faults.server is not None:
+            row("server", f"{_counted(faults.kills, 'kill')} and restarts")
+        snapshots = sum(op.action is Action.GET for op in watcher.told)
+        first = "at the start" if snapshots == 1 else "one at the start"
+        row(
+            "watcher",
+            f"{_counted(watcher.failures, 'failure')} that passed, "
+            f"{_counted(snapshots, 'snapshot')} ({first})",
         )
-        say(
-            f"{_counted(writer.ambiguous, 'write')} ended as AmbiguousWrite: reading the key "
-            f"showed that {writer.found:,} had been made, and {again:,} had not and were made "
-            f"again. {_counted(writer.refused, 'request')} failed unsent or unread, and went again.",
-            "quiet",
+        row(
+            "writer",
+            f"{writer.ambiguous:,} × AmbiguousWrite, so the keys were read: {writer.found:,} had "
+            f"been written, {writer.ambiguous - writer.found:,} had not and were written again; "
+            f"{_counted(writer.refused, 'request')} failed otherwise, and went again",
         )
 
     def _show_end(self, verdict: Verdict) -> None:
@@ -319,10 +325,6 @@ class _Show:
             self._terminal.note(f"Nothing lost, nothing twice. {seconds:.1f} seconds.", "good")
         else:
             self._terminal.note(f"That is not what was promised. {seconds:.1f} seconds.", "bad")
-
-
-#: Counts that are good if they are 0.
-MUST_BE_0 = ("lost", "twice")
 
 
 @attrs.frozen

@@ -18,13 +18,14 @@ WIDEST = 88
 COLUMN = 42
 
 #: What stands for a character that the stream cannot write.
-_PLAIN = {"→": "->", "·": "-", "█": "#", "░": ".", "…": "...", "“": '"', "”": '"'}
+_PLAIN = {"→": "->", "×": "x", "█": "#", "░": "."}
 
 _STYLES: dict[str, dict[str, object]] = {
     "title": {"bold": True},
     "code": {"fg": "cyan"},
     "good": {"fg": "green", "bold": True},
     "bad": {"fg": "red", "bold": True},
+    "refused": {"fg": "yellow"},
     "quiet": {"dim": True},
 }
 
@@ -80,6 +81,11 @@ class Terminal:
             self.say("  ", (code, "code"))
         for n, line in enumerate(wrap(result, self.width - 6)):
             self.say("    ", "  " if n else "→ ", (line, style))
+
+    def row(self, name: str, text: str) -> None:
+        """Write something by its name, quietly."""
+        for n, line in enumerate(wrap(text, self.width - 15)):
+            self.say((f"  {'' if n else name:<13}{line}", "quiet"))
 
     def progress(self, done: float, text: str) -> None:
         """Show how far something has come, where the line can be written over."""
