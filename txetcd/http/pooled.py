@@ -6,8 +6,14 @@ from http.cookiejar import CookieJar
 from typing import Any
 
 from treq.client import HTTPClient
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    wrapClientTLS,
+)
 from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
@@ -60,13 +66,22 @@ def pooled_service(
 def _endpoint(reactor: Any, url: str, timeout: float) -> Any:
     """Where a URL says to connect to; with TLS and a verified name for ``https``."""
     uri = URI.fromBytes(url.encode("ascii"))
-    endpoint: Any = HostnameEndpoint(reactor, uri.host, uri.port, timeout=timeout)
+    endpoint = _address(reactor, uri.host.decode("ascii"), uri.port, timeout)
     if uri.scheme == b"http":
         return endpoint
     if not _has_tls():
         raise ValueError(f"{url!r} needs TLS: install txetcd[tls]")
     policy: Any = BrowserLikePolicyForHTTPS()
     return wrapClientTLS(policy.creatorForNetloc(uri.host, uri.port), endpoint)
+
+
+def _address(reactor: Any, host: str, port: int, timeout: float) -> Any:
+    # HostnameEndpoint would look an address up as well, in a thread, at each connection.
+    if isIPAddress(host):
+        return TCP4ClientEndpoint(reactor, host, port, timeout)
+    if isIPv6Address(host):
+        return TCP6ClientEndpoint(reactor, host, port, timeout)
+    return HostnameEndpoint(reactor, host, port, timeout=timeout)
 
 
 def _has_tls() -> bool:

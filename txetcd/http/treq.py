@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import (
@@ -145,7 +146,7 @@ class _Exchange:
         request = self._request
         return client.request(
             request.method,
-            self._url + request.target,
+            _as_it_is(self._url + request.target),
             headers=_wire_headers(request.headers),
             data=_Payload(request.body) if request.body or request.is_write else None,
             allow_redirects=False,
@@ -311,6 +312,27 @@ def _tell(on_head: Callable[[Response], None], head: Response) -> None:
         on_head(head)
     except Exception:
         _log.failure("on_head raised; the response is read on")
+
+
+def _as_it_is(url: str) -> Any:
+    """A URL that treq takes for encoded already, where it would stumble over it.
+
+    It encodes the host as a name, which an IPv6 address is not.
+    """
+    return _Encoded(url) if "[" in url else url
+
+
+class _Encoded(EncodedURL):
+    """A URL that is nothing but its text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def to_uri(self) -> _Encoded:
+        return self
+
+    def to_text(self, with_password: bool = False) -> str:
+        return self._text
 
 
 class _Payload(bytes):
