@@ -99,6 +99,13 @@ class TxetcdError(Exception):
             context.append(f"at {self.endpoint}")
         return self.describe() + (f" [{' '.join(context)}]" if context else "")
 
+    def _quoted(self, error: BaseException | None) -> str:
+        """What another error says, without the place if this one names the same."""
+        known = (None, self.op), ("", self.endpoint)
+        if isinstance(error, TxetcdError) and error.op in known[0] and error.endpoint in known[1]:
+            return error.describe()
+        return str(error)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are copied by calling their class with their arguments, which
         # here are not always those that the class takes; and without their cause.
@@ -157,7 +164,7 @@ class RequestTimedOut(NetworkError):
     def describe(self) -> str:
         seen = [*self.reasons, self.cause]
         last = [error for error in seen if error and not isinstance(error, CancelledError)]
-        return super().describe() + (f"; last: {last[-1]}" if last else "")
+        return super().describe() + (f"; last: {self._quoted(last[-1])}" if last else "")
 
 
 class RequestCancelled(TxetcdError, CancelledError):
@@ -463,5 +470,4 @@ class AmbiguousWrite(TxetcdError):
         self.endpoint = getattr(cause, "endpoint", "")
 
     def describe(self) -> str:
-        what = self.cause.describe() if isinstance(self.cause, TxetcdError) else self.cause
-        return f"the write was sent and its outcome is unknown: {what}"
+        return f"the write was sent and its outcome is unknown: {self._quoted(self.cause)}"

@@ -222,6 +222,19 @@ class ReadmeTests(ProgramTestCase):
         self.assertEqual(await program.status, 0, program.said)
 
 
+class TutorialTests(ProgramTestCase):
+    async def test_the_command_that_changes_what_is_watched(self):
+        tutorial = (ROOT / "docs" / "guide" / "tutorial.rst").read_text("utf-8")
+        command = re.search(r"^    \.venv/bin/txetcd (.*)$", tutorial, re.MULTILINE)
+        assert command is not None
+        etcd = await self.emptied("/example/config")
+        arguments = ["-m", "txetcd.cli", *command[1].split()]
+        program = self.python(*arguments, ETCDCTL_ENDPOINTS=self.etcd_url)
+        self.assertEqual(await program.status, 0, program.said)
+        changed = await etcd.key("/example/config/colour").get()
+        self.assertEqual(getattr(changed.node, "text", None), "blue")
+
+
 class EveryExampleTests(SynchronousTestCase):
     def test_every_program_of_the_readme_has_a_test(self):
         self.assertEqual(len(python_blocks((ROOT / "README.rst").read_text("utf-8"))), 2)

@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.error import TimeoutError as ConnectingTimedOut
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.http.wire import URL, RawServer, Wire
@@ -34,7 +33,6 @@ class ConnectionTests(SynchronousTestCase):
         for url, host, port in (
             ("http://127.0.0.1:2379", "127.0.0.1", 2379),
             ("http://127.0.0.1", "127.0.0.1", 80),
-            ("http://[::1]:2379", "::1", 2379),
         ):
             network = wire(url)
             network.service(GET).addErrback(lambda _: None)

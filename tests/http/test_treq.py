@@ -17,13 +17,14 @@ from twisted.internet import error as internet
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import (
+    CannotListenError,
     ConnectingCancelledError,
     ConnectionDone,
     ConnectionLost,
     DNSLookupError,
 )
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from twisted.web._newclient import RequestNotSent
 from twisted.web.client import (
     PartialDownloadError,
@@ -327,8 +328,14 @@ class WireTests(SynchronousTestCase):
         """Neither treq nor the parser of URLs below it encodes anything once more."""
         path = "/v2/keys/" + quote(name + more)
         query = "prevValue=" + quote(name + more, safe="") + "&wait=true"
-        line, _, _ = self.sent(Request("GET", path, query)).partition(b"\r\n")
-        self.assertEqual(line, f"GET {path}?{query} HTTP/1.1".encode("ascii"))
+        for url in (URL, "http://[::1]:2379"):
+            line, _, _ = self.sent(Request("GET", path, query), Wire(url=url)).partition(b"\r\n")
+            self.assertEqual(line, f"GET {path}?{query} HTTP/1.1".encode("ascii"))
+
+    def test_an_ipv6_address_is_put_in_brackets(self):
+        self.assertIn(
+            b"\r\nHost: [::1]:2379\r\n", self.sent(GET, Wire(url="http://[::1]:2379"))
+        )
 
 
 class HeadTests(SynchronousTestCase):
@@ -945,6 +952,17 @@ class RealSocketTests(TestCase):
             self.assertIs(type(error), ReplyLost)
             self.assertTrue(error.possibly_applied)
 
+    async def test_a_server_on_ipv6_is_reached(self):
+        try:
+            server = RawServer(
+                reactor, lambda connection, request: connection.send(OK), interface="::1"
+            )
+        except CannotListenError:
+            raise SkipTest("this machine has no IPv6") from None
+        self.addCleanup(server.stop)
+        for make in (self.default, self.users):
+            self.assertEqual((await make(server)(GET)).body, b"ok")
+
     async def test_a_port_where_nobody_listens_is_not_sent(self):
         server = self.serve(lambda connection, request: None)
         service = self.default(server)
@@ -1014,6 +1032,12 @@ class ParseUrlTests(SynchronousTestCase):
             "http://a\nb",
             "http://ä",
             "http://[::1",
+            "http://[::x]:1",
+            "http://[fe80::1%25eth0]:1",
+            "http://etcd_1:2379",
+            "http://a..b",
+            "http://-a",
+            "http://" + "a" * 64,
         ):
             with self.assertRaises(ValueError) as caught:
                 parse_url(url)

@@ -26,6 +26,9 @@ class Transport(StringTransport):
     aborted = False
 
     def setTcpNoDelay(self, enabled: bool) -> None:
+        """TLS asks its transport for it."""
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
         """What TLS asks of the transport below it."""
 
     def abortConnection(self) -> None:
@@ -71,16 +74,20 @@ class Wire:
 
     Args:
         make: Makes the service, of a reactor; treq over Twisted's agent by default.
+        url: The server, for that default.
     """
 
-    def __init__(self, make: Callable[[Any], TreqService] | None = None) -> None:
+    def __init__(
+        self, make: Callable[[Any], TreqService] | None = None, url: str = URL
+    ) -> None:
         self.reactor = MemoryReactorClock()
+        self._url = url
         self.service = (make or self._default)(self.reactor)
         self._accepted = 0
 
     def _default(self, reactor: Any) -> TreqService:
         agent: Any = Agent(reactor, pool=HTTPConnectionPool(reactor))
-        return TreqService(HTTPClient(agent), URL)
+        return TreqService(HTTPClient(agent), self._url)
 
     @property
     def attempts(self) -> int:
@@ -92,6 +99,12 @@ class Wire:
         factory = self.reactor.tcpClients[self._accepted][2]
         self._accepted += 1
         return Peer(factory)
+
+    def refuse(self, reason: Exception) -> None:
+        """Let the next connection fail that the client has asked for."""
+        factory: Any = self.reactor.tcpClients[self._accepted][2]
+        self._accepted += 1
+        factory.clientConnectionFailed(None, Failure(reason))
 
 
 class Connection(Protocol):
@@ -146,15 +159,22 @@ class RawServer:
     Args:
         reactor: Listens.
         answer: Told each connection and whole request.
+        interface: The address to listen on.
     """
 
-    def __init__(self, reactor: Any, answer: Callable[[Connection, bytes], object]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        answer: Callable[[Connection, bytes], object],
+        interface: str = "127.0.0.1",
+    ) -> None:
         self.answer = answer
         self.requests: list[bytes] = []
         self.connections: list[Connection] = []
         factory = Factory.forProtocol(self._connection)
-        self._port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.url = f"http://127.0.0.1:{self._port.getHost().port}"
+        self._port = reactor.listenTCP(0, factory, interface=interface)
+        host = f"[{interface}]" if ":" in interface else interface
+        self.url = f"http://{host}:{self._port.getHost().port}"
 
     def _connection(self) -> Connection:
         connection = Connection(self)

@@ -83,13 +83,13 @@ class Talker(Protocol):
 class Case(TestCase):
     """A test with a server that the test itself is, and a proxy to it."""
 
-    async def setUp(self):
+    def setUp(self) -> Any:
         self.served: list[Talker] = []
         self.arrivals: list[Deferred[Talker]] = []
         self.server_port = self.listen()
         self.proxy = FaultProxy(f"http://127.0.0.1:{self.server_port}")
         self.addCleanup(self.proxy.stop)
-        await self.proxy.start()
+        return self.proxy.start()
 
     def listen(self) -> int:
         listening: Any = reactor.listenTCP(

@@ -75,8 +75,11 @@ _STATUSES: tuple[tuple[type[BaseException], ExitStatus], ...] = (
 def one_line(error: BaseException) -> str:
     """An error in one line."""
     text = str(error) or type(error).__name__
-    if exit_status(error) is ExitStatus.FAULT:
+    status = exit_status(error)
+    if status is ExitStatus.FAULT:
         text = f"a fault of txetcd itself, {type(error).__name__}: {text}"
+    elif status is ExitStatus.NO_OUTPUT:
+        text = f"the output could not be written: {text}"
     return printable(text)
 
 

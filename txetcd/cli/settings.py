@@ -77,6 +77,8 @@ class Settings:
             BadInput: What was said makes no sense.
             ValueError: Likewise.
         """
+        if "@" in (self.endpoints or ""):
+            raise BadInput("an endpoint holds no credentials: use --username or ETCDCTL_USERNAME")
         return connect(
             self.endpoints or DEFAULT_ENDPOINT,
             reactor=reactor,

@@ -222,7 +222,30 @@ def parse_url(url: str) -> str:
         raise ValueError(f"{redacted(url)} is not an endpoint: scheme, host, port and path only")
     if port == 0:
         raise ValueError(f"{redacted(url)} is not an endpoint: port 0 cannot be connected to")
+    try:
+        _check_host(url)
+    except ValueError as error:
+        raise ValueError(f"{redacted(url)} is not an endpoint: {error}") from None
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _check_host(url: str) -> None:
+    """Refuse a host that Twisted would refuse at the first request."""
+    parsed = EncodedURL.from_text(url)
+    if ":" not in parsed.host:
+        parsed.to_uri()
+
+
+class _AsciiUrl(EncodedURL):
+    """A URL that is encoded: treq's own way there takes an IPv6 address for a name."""
+
+    def to_uri(self) -> _AsciiUrl:
+        return self
+
+
+def _url_for_treq(url: str) -> str | EncodedURL:
+    # Text wherever it will do, since a stub may look at it.
+    return _AsciiUrl.from_text(url) if "://[" in url else url
 
 
 def redacted(url: str) -> str:
