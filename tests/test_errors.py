@@ -292,6 +292,21 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(str(error), "no reply within 10 s; last: no reply within 5 s")
         self.assertEqual(str(RequestTimedOut(10, CancelledError())), "no reply within 10 s")
 
+    def test_the_place_is_said_once_if_it_is_that_of_the_reason_too(self):
+        for endpoint, expected in [
+            (URL, f"no reply within 10 s; last: refused [get /a at {URL}]"),
+            (
+                "http://other:1",
+                f"no reply within 10 s; last: refused [get /a at http://other:1] [get /a at {URL}]",
+            ),
+        ]:
+            reason = NotSent("refused")
+            reason.locate("get /a", endpoint)
+            error = RequestTimedOut(10)
+            error.reasons = (reason,)
+            error.locate("get /a", URL)
+            self.assertEqual(str(error), expected)
+
     def test_no_more_than_the_first_bytes_of_a_body_are_kept(self):
         error = UnexpectedResponse(200, b"x" * 1000)
         self.assertEqual(error.body, b"x" * 200)

@@ -101,8 +101,11 @@ class TxetcdError(Exception):
 
     def _quoted(self, error: BaseException | None) -> str:
         """What another error says, without the place if this one names the same."""
-        known = (None, self.op), ("", self.endpoint)
-        if isinstance(error, TxetcdError) and error.op in known[0] and error.endpoint in known[1]:
+        if (
+            isinstance(error, TxetcdError)
+            and error.op in (None, self.op)
+            and error.endpoint in ("", self.endpoint)
+        ):
             return error.describe()
         return str(error)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -109,9 +111,11 @@ class ChoosingTests(Case):
         slow = self.service("request")
         self.a.outcome = NotSent()
         self.failureResultOf(self.service("request"), NotSent)
+        self.b.outcome = NotSent()
+        self.failureResultOf(self.service("request"), NotSent)
         late.errback(NotSent())
         self.failureResultOf(slow, NotSent)
-        self.assertEqual(self.successResultOf(self.service("request")), "b")
+        self.assertEqual(self.successResultOf(self.service("request")), "c")
 
     def test_one_endpoint_is_asked_again_and_again(self):
         service: Service = Failover([self.a])
@@ -196,6 +200,9 @@ class CloseTests(Case):
         closing.callback(None)
         self.assertIs(self.failureResultOf(closed, RuntimeError).value, first)
         self.assertEqual([each.closed for each in self.endpoints], [1, 1, 1])
+        # Nor does a Deferred complain in the log that nobody has seen its failure.
+        self.a.closing = self.b.closing = succeed(None)
+        gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_one_that_raises_when_it_is_closed_keeps_no_other_from_it(self):

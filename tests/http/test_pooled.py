@@ -33,6 +33,7 @@ class ConnectionTests(SynchronousTestCase):
         for url, host, port in (
             ("http://127.0.0.1:2379", "127.0.0.1", 2379),
             ("http://127.0.0.1", "127.0.0.1", 80),
+            ("http://[::1]:2379", "::1", 2379),
         ):
             network = wire(url)
             network.service(GET).addErrback(lambda _: None)
@@ -76,8 +77,7 @@ class ConnectionTests(SynchronousTestCase):
         d = network.service(GET)
         ((_, _, _, timeout, _),) = network.reactor.tcpClients
         self.assertEqual(timeout, 5)
-        factory: Any = network.reactor.tcpClients[0][2]
-        factory.clientConnectionFailed(None, Failure(ConnectingTimedOut()))
+        network.refuse(ConnectingTimedOut())
         network.reactor.advance(1)
         self.failureResultOf(d, NotSent)
         self.assertEqual(network.reactor.getDelayedCalls(), [])

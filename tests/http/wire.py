@@ -26,9 +26,6 @@ class Transport(StringTransport):
     aborted = False
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """TLS asks its transport for it."""
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
         """What TLS asks of the transport below it."""
 
     def abortConnection(self) -> None:

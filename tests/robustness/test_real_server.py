@@ -11,7 +11,7 @@ from tests.realserver import RealServerTestCase
 from tests.robustness.judge import Verdict, judge
 from tests.robustness.planted import DeliversTheDoorbell, ResumesAtTheHeader
 from tests.robustness.traffic import Watcher, Writer
-from txetcd import Action, Backoff, KeyNotFound
+from txetcd import Action, Backoff, KeyNotFound, NodeOp
 from txetcd.keys.events import KeyEvents, _Registration
 from txetcd.keys.poll import Poll
 from txetcd.testing import EtcdProcess
@@ -85,21 +85,27 @@ class WritesTests(Case):
     async def test_two_watchers_and_an_iteration_see_the_same(self):
         server = await self.server()
         watchers = [await self.watch(server.url) for _ in range(2)]
-        seen: list[str] = []
+        top = self.client(server.url).key("/w")
+        writer = Writer(reactor, top)
+        await writer.write(1)
+        seen: list[NodeOp] = []
 
         async def iterate() -> None:
-            async for op in self.client(server.url).key("/w").events(recursive=True):
-                seen.append(op.node.key)
+            async for op in top.events(recursive=True):
+                seen.append(op)
                 if len(seen) == 200:
                     return
 
         iterating = Deferred.fromCoroutine(iterate())
-        writer = Writer(reactor, self.client(server.url).key("/w"))
-        await writer.write(200, rate=500)
+        while not seen:
+            await self.pause()
+        await writer.write(199, rate=500)
         for watcher in watchers:
             self.assertEveryChangeAnEvent(await watcher.verdict(writer.truth), 200)
         await iterating
-        self.assertEqual(seen, [op.node.key for op in writer.truth])
+        self.assertIs(seen[0].action, Action.GET)
+        told = [op.node.key for op in seen[1:]]
+        self.assertEqual(told, [op.node.key for op in writer.truth[1:]])
 
 
 class LostHistoryTests(Case):
@@ -150,7 +156,8 @@ class LostHistoryTests(Case):
         await proxy.refuse()
         proxy.cut_all()
         await server.restart(wipe=True)
-        after = Writer(reactor, self.client(server.url).key("/w"))
+        # The same writes once more would make the same history.
+        after = Writer(reactor, self.client(server.url).key("/w"), word="other")
         await after.write(100)
         await proxy.refuse(False)
         while len(watcher.told) == told:

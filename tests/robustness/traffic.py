@@ -34,9 +34,10 @@ class Writer:
     happen: each value has a key of its own, so a write made twice would be seen.
     """
 
-    def __init__(self, reactor: Any, top: Key) -> None:
+    def __init__(self, reactor: Any, top: Key, word: str = "value") -> None:
         self._reactor = reactor
         self._top = top
+        self._word = word
         self._numbers = itertools.count()
         self._truth: list[NodeOp] = []
         self.ambiguous = 0
@@ -56,7 +57,7 @@ class Writer:
         await gatherResults([Deferred.fromCoroutine(worker()) for _ in range(WRITERS)])
 
     async def _surely(self, number: int) -> None:
-        key, value = self._top / f"{number % 97}/{number}", f"value {number}"
+        key, value = self._top / f"{number % 97}/{number}", f"{self._word} {number}"
         while True:
             try:
                 self._truth.append(await key.set(value))

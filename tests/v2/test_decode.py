@@ -116,6 +116,9 @@ class AnswerTests(SynchronousTestCase):
             ("2026-11-24T01:02:03Z", (2026, 11, 24, 1, 2, 3, 0)),
             ("2026-11-24T01:02:03.5Z", (2026, 11, 24, 1, 2, 3, 500000)),
             ("2026-11-24T03:02:03.5+02:00", (2026, 11, 24, 1, 2, 3, 500000)),
+            ("2026-11-23T19:32:03.000000001-05:30", (2026, 11, 24, 1, 2, 3, 0)),
+            ("2026-11-24T01:02:03.999999999+00:00", (2026, 11, 24, 1, 2, 3, 999999)),
+            ("2024-02-29T00:00:00Z", (2024, 2, 29, 0, 0, 0, 0)),
         ]:
             node = answered({"action": "get", "node": {**NODE, "expiration": text, "ttl": 9}}).node
             expected = datetime(*moment, tzinfo=timezone.utc)
@@ -134,6 +137,56 @@ class AnswerTests(SynchronousTestCase):
             self.assertEqual(op.etcd.index, 0)
 
 
+class TimeTests(SynchronousTestCase):
+    """What Pythons read as a time differs from one version to the next: RFC 3339 does not."""
+
+    def test_what_is_no_time_of_rfc_3339_is_refused_and_its_place_named(self):
+        for text in [
+            "",
+            "Z",
+            "tomorrow",
+            "2026-11-24",
+            "2026-11-24Z",
+            "2026-11-24T01:02Z",
+            "2026-11-24T01:02:03",
+            "2026-11-24 01:02:03Z",
+            "20261124T010203Z",
+            "2026-W48-2T01:02:03Z",
+            "2026-11-24T01:02:03.Z",
+            "2026-11-24T01:02:03,5Z",
+            "2026-11-24T01:02:03Z and more",
+            "2026-11-24T01:02:03+01:00Z",
+            "2026-11-24T01:02:03ZZ",
+            "2026-11-24T01:02:03+0100",
+            "2026-11-24T01:02:03+24:00",
+            "2026-11-24T01:02:03+01:00:00",
+            "2026-13-24T01:02:03Z",
+            "2026-02-29T01:02:03Z",
+            "2026-11-24T25:02:03Z",
+            "2026-11-24T01:02:61Z",
+            "0000-11-24T01:02:03Z",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "10000-01-01T00:00:00Z",
+            "２０26-11-24T01:02:03Z",
+            "2026-11-24T01:02:03\n",
+            "\ud800",
+            "2026-11-24T01:02:03." + "1" * 100_000,
+        ]:
+            document = {"action": "get", "node": {**NODE, "expiration": text, "ttl": 1}}
+            error = self.assertRaises(UnexpectedResponse, answered, document)
+            self.assertIn("node.expiration: ", str(error))
+            self.assertLess(len(str(error)), 500)
+
+    def test_a_ttl_that_no_timedelta_holds_is_refused_and_its_place_named(self):
+        for ttl in (10**15, -(10**15), 2**64):
+            fields = {**NODE, "expiration": "2026-11-24T01:02:03Z", "ttl": ttl}
+            error = self.assertRaises(
+                UnexpectedResponse, answered, {"action": "get", "node": fields}
+            )
+            self.assertIn("node.ttl: ", str(error))
+
+
 class DeepAndWideTests(SynchronousTestCase):
     def chain(self, depth: int) -> bytes:
         opening = b'{"key":"/d","dir":true,"modifiedIndex":1,"createdIndex":1,"nodes":['
@@ -148,6 +201,12 @@ class DeepAndWideTests(SynchronousTestCase):
             while isinstance(node, Dir):
                 (node,), levels = node.nodes, levels + 1
             self.assertEqual((levels, node.value), (depth, b"1"))
+
+    def test_an_error_in_a_deep_tree_shows_where_it_begins_and_ends(self):
+        body = self.chain(5_000).replace(b'"value": "1"', b'"value": 1')
+        error = self.assertRaises(UnexpectedResponse, answered, body)
+        first, last = "node" + ".nodes[0]" * 9, ".nodes[0]" * 11
+        self.assertIn(f"{first}.…{last}.value: text is needed, not 1", str(error))
 
     def test_a_tree_of_100000_nodes_costs_in_proportion_to_its_size(self):
         small, large = self.calls(5_000), self.calls(100_000)
@@ -234,6 +293,20 @@ class RefusalTests(SynchronousTestCase):
         ]:
             self.refused(document)
 
+    def test_half_of_a_surrogate_pair_is_refused_and_its_place_named(self):
+        """It could be neither encoded nor printed."""
+        for field in ("key", "value"):
+            for half in ("\ud800", "a\udfffb", "\udc00\ud800"):
+                bad = {**NODE, field: half}
+                error = self.refused({"action": "get", "node": bad})
+                self.assertIn(f"node.{field}: half of a surrogate pair", str(error))
+                tree = {"dir": True, "nodes": [{"dir": True, **NODE, **bad}]}
+                if field == "key":
+                    error = self.refused({"action": "get", "node": tree})
+                    self.assertIn("node.nodes[0].key", str(error))
+        whole = answered({"action": "get", "node": {**NODE, "key": "/\U0001f98a"}})
+        self.assertEqual(whole.node.key, "/\U0001f98a")
+
     def test_a_truncated_document_is_refused_at_every_byte(self):
         body = json.dumps({"action": "get", "node": NODE}).encode()
         for length in range(len(body)):
@@ -282,7 +355,21 @@ class ErrorTests(SynchronousTestCase):
         self.assertTrue(error.possibly_applied)
 
     def test_an_error_that_is_not_etcds_is_unexpected(self):
-        for document in (b"<html>", {}, {"errorCode": "100"}, {"errorCode": 100, "index": -1}):
+        documents: tuple[Any, ...] = (
+            b"<html>",
+            {},
+            [],
+            {"errorCode": "100"},
+            {"errorCode": True},
+            {"errorCode": 100.0},
+            {"errorCode": 100, "index": -1},
+            {"errorCode": 100, "index": 2**64},
+            {"errorCode": 100, "message": None},
+            {"errorCode": 100, "message": "\ud800"},
+            {"errorCode": 100, "cause": ["/a"]},
+            {"errorCode": 100, "cause": "/\udfff"},
+        )
+        for document in documents:
             self.assertIs(type(self.error(document, 400)), UnexpectedResponse)
 
     def test_an_api_that_is_off_is_told_from_a_missing_key(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -64,6 +64,7 @@ class EncodeTests(SynchronousTestCase):
         self.assertEqual(encode(Set("/a", "1")).headers.get("Content-Type"), kind)
         self.assertNotIn("Content-Type", encode(Delete("/a")).headers)
 
+    @settings(max_examples=80, deadline=None)
     @given(st.lists(PARTS, min_size=1, max_size=4))
     def test_any_path_is_escaped_and_comes_back(self, parts):
         request = encode(Get("/" + "/".join(parts)))
@@ -72,6 +73,7 @@ class EncodeTests(SynchronousTestCase):
             [unquote(part) for part in request.path.split("/")], ["", "v2", "keys", *parts]
         )
 
+    @settings(max_examples=80, deadline=None)
     @given(TEXT, TEXT.filter(bool))
     def test_any_value_is_escaped_and_comes_back(self, value, prev):
         request = encode(CompareAndSwap("/a", value, prev_value=prev))

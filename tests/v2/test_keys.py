@@ -87,22 +87,3 @@ class KeysTests(SynchronousTestCase):
 
 def _answer(request: Any) -> Any:
     """Nothing."""
-
-
-class VersionsTests(SynchronousTestCase):
-    def ask(self, response: Response) -> Any:
-        return (v2.Versions() >> Service.mk(lambda request: response))(None)
-
-    def test_the_version_is_read(self):
-        body = b'{"etcdserver":"3.5.1","etcdcluster":"3.5.0"}'
-        version = self.successResultOf(self.ask(Response(200, body=body)))
-        self.assertEqual((version.server, version.cluster), ("3.5.1", "3.5.0"))
-
-    def test_what_is_no_version_is_unexpected(self):
-        for response in (
-            Response(200, body=b"{}"),
-            Response(200, body=b'{"etcdserver":5,"etcdcluster":"3.5.0"}'),
-            Response(200, body=b"<html>"),
-            Response(503, body=b"<html>"),
-        ):
-            self.failureResultOf(self.ask(response), UnexpectedResponse)

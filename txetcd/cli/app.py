@@ -112,11 +112,17 @@ _FORMAT = _setting(
 
 
 @click.group(
-    epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90}
+    epilog=EPILOG,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGUMENTS]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 90},
 )
 @click.version_option(version(PROGRAM), prog_name=PROGRAM, message="%(prog)s %(version)s")
-def app() -> None:
+@click.pass_context
+def app(context: click.Context) -> None:
     """Read, write and watch the keys of an etcd, over its v2 API."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 app.params[:0] = [*_SERVER, _FORMAT]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 
 from txetcd.backoff import Backoff
@@ -81,9 +81,14 @@ class Writer:
                 await self._turn(begun + n / rate, behind)
                 await self._write(self._directory / f"{n:04}", f"value {n}")
 
-        await gatherResults(
-            [Deferred.fromCoroutine(some()) for _ in range(WRITERS)], consumeErrors=True
-        )
+        writing = [Deferred.fromCoroutine(some()) for _ in range(WRITERS)]
+        try:
+            await gatherResults(writing)
+        except FirstError as first:
+            first.subFailure.raiseException()
+        finally:
+            for each in writing:
+                each.addErrback(lambda _: None).cancel()
 
     async def _turn(self, due: float, behind: Callable[[], int]) -> None:
         while True:
@@ -171,10 +176,12 @@ class Watcher:
 
     async def reaches(self, count: int, clock: Clock, patience: float) -> None:
         """Wait until it has been told of so many keys, or of nothing new for a while."""
-        before, since = -1, clock.seconds()
-        while self.reached < count and clock.seconds() - since < patience:
+        before, since = self.reached, clock.seconds()
+        while self.reached < count:
             if self.reached != before:
                 before, since = self.reached, clock.seconds()
+            elif clock.seconds() - since >= patience:
+                return
             await sleep(clock, PAUSE)
 
     def close(self) -> Deferred[None]:

@@ -201,7 +201,8 @@ def parse_url(url: str) -> str:
 
     Raises:
         ValueError: It has no scheme ``http`` or ``https``, or no host, or it
-            carries credentials, a query or a fragment.
+            carries credentials, a query or a fragment, or the host can be neither
+            a name nor an address.
     """
     try:
         parts = urlsplit(url)
@@ -234,18 +235,6 @@ def _check_host(url: str) -> None:
     parsed = EncodedURL.from_text(url)
     if ":" not in parsed.host:
         parsed.to_uri()
-
-
-class _AsciiUrl(EncodedURL):
-    """A URL that is encoded: treq's own way there takes an IPv6 address for a name."""
-
-    def to_uri(self) -> _AsciiUrl:
-        return self
-
-
-def _url_for_treq(url: str) -> str | EncodedURL:
-    # Text wherever it will do, since a stub may look at it.
-    return _AsciiUrl.from_text(url) if "://[" in url else url
 
 
 def redacted(url: str) -> str:

@@ -6,6 +6,7 @@ name is passed over, a field of a wrong type is an error that says where it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -23,6 +24,10 @@ __all__ = ["decode", "decode_error", "decode_json"]
 _NOT_SERVED = b"404 page not found"
 
 
+#: How many levels of a tree an error shows.
+PLACES_SHOWN = 20
+
+
 class Malformed(ValueError):
     """Something in the document is not as it should be; the text says where."""
 
@@ -34,6 +39,8 @@ def decode(response: Response, op: Op) -> NodeOp:
         UnexpectedResponse: It is none; or one of its subclasses.
         ApiError: etcd refused the operation.
     """
+    if response.status == 404 and response.body.strip() == _NOT_SERVED:
+        raise ApiDisabled(response.status, response.body)
     if response.status not in (200, 201):
         raise decode_error(response)
     if op.long_poll and not response.body.strip():
@@ -53,14 +60,12 @@ def decode(response: Response, op: Op) -> NodeOp:
 def decode_error(response: Response) -> TxetcdError:
     """The error that a response of any status but 200 and 201 tells."""
     status, body = response.status, response.body
-    if status == 404 and body.strip() == _NOT_SERVED:
-        return ApiDisabled(status, body)
     try:
         document = decode_json(response)
         error: TxetcdError = ApiError(
             _typed(document, "errorCode", int, ""),
-            _typed(document, "message", str, "", ""),
-            _typed(document, "cause", str, "", ""),
+            _text(document, "message", "", ""),
+            _text(document, "cause", "", ""),
             _number(document, "index", "", 0),
         )
     except Malformed as malformed:
@@ -106,7 +111,10 @@ class _Frame:
         while frame.parent is not None:
             names.append(frame.place)
             frame = frame.parent
-        return ".".join([frame.place, *reversed(names)])
+        names = [frame.place, *reversed(names)]
+        if len(names) > PLACES_SHOWN:
+            names[PLACES_SHOWN // 2 : -PLACES_SHOWN // 2] = ["…"]
+        return ".".join(names)
 
 
 def _tree(value: Any, name: str) -> Node:
@@ -137,17 +145,13 @@ def _data(fields: dict[str, Any], where: object, n: int | None = None) -> Data:
         where = _Place(where, n)
     if fields.get("dir", False) is not False:
         raise Malformed(f"{where}.dir: true or false is needed, not {_shown(fields['dir'])}")
-    value = _typed(fields, "value", str, where, "")
-    try:
-        encoded = value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Malformed(f"{where}.value: half of a surrogate pair is no text") from None
+    value = _text(fields, "value", where, "")
     return Data(
-        _typed(fields, "key", str, where),
+        _text(fields, "key", where),
         _number(fields, "modifiedIndex", where),
         _number(fields, "createdIndex", where),
         _lease(fields, where),
-        encoded,
+        value.encode("utf-8"),
     )
 
 
@@ -158,7 +162,7 @@ def _dir(frame: _Frame) -> Dir:
     # The root has neither a key nor indexes.
     root = frame.parent is None and fields.get("key", "/") in ("", "/")
     return Dir(
-        "/" if root else _typed(fields, "key", str, frame),
+        "/" if root else _text(fields, "key", frame),
         _number(fields, "modifiedIndex", frame, 0 if root else None),
         _number(fields, "createdIndex", frame, 0 if root else None),
         _lease(fields, frame),
@@ -193,23 +197,29 @@ def _lease(fields: dict[str, Any], where: object) -> Lease | None:
     ttl = _typed(fields, "ttl", int, where, 0)
     text = _typed(fields, "expiration", str, where)
     try:
-        return Lease(_time(text), timedelta(seconds=ttl))
+        expiration = _time(text)
     except (ValueError, OverflowError):
         raise Malformed(f"{where}.expiration: {_shown(text)} is not a time") from None
+    try:
+        return Lease(expiration, timedelta(seconds=ttl))
+    except OverflowError:
+        raise Malformed(f"{where}.ttl: {_shown(ttl)} seconds are too many") from None
+
+
+#: A time of RFC 3339, section 5.6.
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
+    r"(?:Z|([-+][0-9]{2}:[0-9]{2}))"
+)
 
 
 def _time(text: str) -> datetime:
-    """A time of RFC 3339, section 5.6; Go writes up to nine digits of a second."""
-    moment, zulu, _ = text.partition("Z")
-    whole, dot, rest = moment.partition(".")
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    offset = rest[len(digits) :]
-    parsed = datetime.fromisoformat(whole + (f".{digits[:6]:0<6}" if dot else "") + offset)
-    if parsed.tzinfo is None:
-        if not zulu:
-            raise ValueError(text)
-        return parsed.replace(tzinfo=timezone.utc)
-    return parsed.astimezone(timezone.utc)
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    # Go writes up to nine digits of a second, of which Python keeps six.
+    moment, fraction, offset = match[1], (match[2] or "")[:6], match[3] or "+00:00"
+    return datetime.fromisoformat(f"{moment}.{fraction:0<6}{offset}").astimezone(timezone.utc)
 
 
 def _number(fields: dict[str, Any], name: str, where: object, default: int | None = None) -> int:
@@ -217,6 +227,17 @@ def _number(fields: dict[str, Any], name: str, where: object, default: int | Non
     if not 0 <= number <= MAX_INDEX:
         raise Malformed(f"{_at(where, name)}: an index is needed, not {_shown(number)}")
     return number
+
+
+def _text(fields: dict[str, Any], name: str, where: object, default: str | None = None) -> str:
+    text: str = _typed(fields, name, str, where, default)
+    if not text.isascii() and _SURROGATE.search(text):
+        # It could be neither encoded nor printed.
+        raise Malformed(f"{_at(where, name)}: half of a surrogate pair is no text")
+    return text
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _typed(

@@ -1,0 +1,798 @@
+"""`connect` and `Etcd`: what they are given, how they are assembled, and how they end."""
+
+from __future__ import annotations
+
+import traceback
+from base64 import b64encode
+from typing import Any
+
+from treq.testing import StringStubbingResource, StubTreq
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import Logger, eventAsText, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.http.wire import Peer
+from txetcd import (
+    Action,
+    AmbiguousWrite,
+    Backoff,
+    Etcd,
+    Filter,
+    Key,
+    NotSent,
+    RequestTimedOut,
+    Service,
+    ServiceClosed,
+    Stack,
+    Status,
+    UnexpectedResponse,
+    Version,
+    connect,
+    default_stack,
+    v2,
+)
+from txetcd.filters import Retry, Timeout
+from txetcd.http import Request, TreqService
+from txetcd.model import Get, Op
+
+URL = "http://127.0.0.1:2379"
+A, B, C = (f"http://127.0.0.1:100{n}" for n in (1, 2, 3))
+
+NODE = b"""{"action": "get", "node": {
+    "key": "/a", "value": "1", "modifiedIndex": 7, "createdIndex": 6}}"""
+ECHO: Service = Service.mk(lambda request: request)
+VERSION = b'{"etcdserver": "3.5.1", "etcdcluster": "3.5.0"}'
+
+USER, PASSWORD = "root", "hunter2 §"
+CREDENTIALS = b64encode(f"{USER}:{PASSWORD}".encode())
+BAD_GATEWAY = (
+    b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<html>"
+)
+
+
+def reply(body: bytes, status: int = 200) -> bytes:
+    head = b"HTTP/1.1 %d Any\r\nX-Etcd-Index: 9\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
+
+
+class Case(SynchronousTestCase):
+    """A client made by `connect`, on a network in memory."""
+
+    def setUp(self):
+        self.reactor = MemoryReactorClock()
+        self.peers: list[Peer] = []
+
+    def connect(self, endpoints: Any = URL, **options: Any) -> Etcd:
+        return connect(endpoints, reactor=self.reactor, **options)
+
+    @property
+    def asked(self) -> list[str]:
+        """The servers that connections were asked for, in order."""
+        return [f"http://{host}:{port}" for host, port, *_ in self.reactor.tcpClients]
+
+    def accept(self) -> Peer:
+        """Make the last connection that was asked for."""
+        self.peers.append(Peer(self.reactor.tcpClients[-1][2]))
+        return self.peers[-1]
+
+    def refuse(self) -> None:
+        factory: Any = self.reactor.tcpClients[-1][2]
+        factory.clientConnectionFailed(None, Failure(Refused()))
+
+    def closed(self, etcd: Etcd) -> Deferred:
+        """Close it, as a network does where the other side agrees."""
+        closed = etcd.close()
+        for peer in self.peers:
+            self.assertTrue(peer.is_closed)
+            peer.lose()
+        self.reactor.pump([0] * 4)
+        return closed
+
+    def until(self, seconds: float) -> None:
+        while self.reactor.seconds() < seconds:
+            self.reactor.advance(0.0625)
+
+
+# --- the arguments of connect --------------------------------------------------
+
+
+class EndpointTests(Case):
+    def servers(self, endpoints: Any) -> list[str]:
+        """The servers that a client knows: those it turns to when all refuse."""
+        self.setUp()
+        etcd = self.connect(endpoints)
+        for n in range(8):
+            answer = etcd.key(f"/{n}").get()
+            self.refuse()
+            answer.addErrback(lambda _: None).cancel()
+        self.successResultOf(self.closed(etcd))
+        asked = self.asked
+        return asked[: asked.index(asked[0], 1)]
+
+    def test_it_is_a_url_several_between_commas_or_an_iterable_of_either(self):
+        for endpoints, expected in [
+            (A, [A]),
+            (f"{A},{B}", [A, B]),
+            (f" {A} , {B},{C} ", [A, B, C]),
+            ([A], [A]),
+            ([A, B, C], [A, B, C]),
+            ((A, B), [A, B]),
+            ([f"{A},{B}", C], [A, B, C]),
+            (iter([A, B]), [A, B]),
+            ((url for url in (A, B)), [A, B]),
+            ({A: 1, B: 2}, [A, B]),
+        ]:
+            self.assertEqual(self.servers(endpoints), expected)
+
+    def test_each_is_used_once_in_the_order_given(self):
+        for endpoints in (f"{B},{A},{B}", [B, A, A], [B, f"{B}/", f"{A},{B}"]):
+            self.assertEqual(self.servers(endpoints), [B, A])
+
+    def test_nothing_is_sent_before_the_first_operation(self):
+        etcd = self.connect([A, B])
+        etcd.key("/a")
+        self.reactor.advance(100)
+        self.assertEqual(self.asked, [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_one_that_is_no_url_with_scheme_and_host_is_named(self):
+        for wrong in (
+            "",
+            "127.0.0.1:2379",
+            "localhost",
+            "localhost:2379",
+            "//127.0.0.1:2379",
+            "http://",
+            "http:///path",
+            "http://:2379",
+            "https://",
+            "ftp://127.0.0.1:2379",
+            "etcd://127.0.0.1:2379",
+            "http//127.0.0.1",
+            "http:127.0.0.1:2379",
+            "http://127.0.0.1:port",
+            "http://127.0.0.1:-1",
+            "http://127.0.0.1:65536",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:",
+            "http://[::1",
+            "http://127.0.0.1:2379?a=b",
+            "http://127.0.0.1:2379#a",
+            "http://127.0.0.1 :2379",
+            "http://127.0.0\n.1:2379",
+            "http://127.0.0\t.1:2379",
+            "http://127.0.0.1\0:2379",
+            "http://bücher.example:2379",
+        ):
+            for endpoints in (wrong, [wrong], [A, wrong], f"{A},{wrong}", f"{wrong},{A}"):
+                with self.assertRaises(ValueError) as caught:
+                    self.connect(endpoints)
+                self.assertIn(repr(wrong), str(caught.exception))
+        self.assertEqual(self.asked, [])
+
+    def test_there_must_be_one(self):
+        none: Any
+        for none in ([], (), iter([])):
+            error = self.assertRaises(ValueError, self.connect, none)
+            self.assertIn("no endpoint", str(error))
+
+    def test_what_is_no_text_is_refused_without_being_shown(self):
+        for wrong in (b"http://u:secret@h", [b"http://u:secret@h"], [A, None], [5], 5, None):
+            error = self.assertRaises(TypeError, self.connect, wrong)
+            self.assertNotIn("secret", str(error))
+
+    def test_credentials_are_refused_named_by_their_server_and_never_shown(self):
+        for wrong in (
+            "http://user:hunter2@example:2379",
+            "http://hunter2@example:2379",
+            "https://user:hunter2@example:2379/path",
+            "http://user:hun@ter2@example:2379",
+            "http://user:hunter2/x@example:2379",
+            "http://user:hunter2#x@example:2379",
+            "http://user:hunter2?x@example:2379",
+            "http://user:hunter2,x@example:2379",
+            "http://user:x,hunter2@example:2379",
+            "http://user:hunter2,http://x@example:2379",
+            "http://user:[hunter2@example:2379",
+            "http://user:hunter2@example\u2100:2379",
+            "http://user:hunter2@example:port",
+            "http://user:hunter2@example:0",
+            "user:hunter2@example:2379",
+            "user:hunter2://x@example:2379",
+            "ftp://user:hunter2@example:2379",
+            "//user:hunter2@example:2379",
+        ):
+            for endpoints in (wrong, [wrong], [A, wrong], f"{A},{wrong}"):
+                with self.assertRaises(ValueError) as caught:
+                    self.connect(endpoints)
+                shown = "".join(traceback.format_exception(caught.exception))
+                shown += repr(caught.exception)
+                for secret in ("hunter2", "ter2", "user"):
+                    self.assertNotIn(secret, shown.replace("pass auth=(user, password)", ""))
+                self.assertIn("example", str(caught.exception))
+
+
+class ArgumentTests(Case):
+    def test_an_unknown_api_or_transport_is_named_with_the_known(self):
+        options: Any
+        for options, message in [
+            ({"api": "v3"}, "api must be 'v2', not 'v3'"),
+            ({"api": ""}, "api must be 'v2', not ''"),
+            ({"api": None}, "api must be 'v2', not None"),
+            ({"transport": "direct"}, "transport must be 'treq', not 'direct'"),
+            ({"transport": 5}, "transport must be 'treq', not 5"),
+        ]:
+            with self.assertRaises(ValueError) as caught:
+                self.connect(**options)
+            self.assertEqual(str(caught.exception), message)
+
+    def test_a_timeout_must_be_more_than_0(self):
+        for wrong in (0, -1, float("nan")):
+            with self.assertRaises(ValueError) as caught:
+                self.connect(timeout=wrong)
+            self.assertIn(f"not {wrong!r}", str(caught.exception))
+
+    def test_all_but_the_endpoints_are_given_by_name(self):
+        wrong: Any = connect
+        self.assertRaises(TypeError, wrong, URL, "v2")
+
+    def test_the_global_reactor_is_the_default(self):
+        from twisted.internet import reactor
+
+        etcd = connect(URL)
+        self.assertIs(etcd._session.clock, reactor)
+        self.assertIs(Etcd(ECHO)._session.clock, reactor)
+
+
+# --- authentication ------------------------------------------------------------
+
+
+class AuthenticationTests(Case):
+    def test_the_credentials_are_sent_with_every_request(self):
+        etcd = self.connect(auth=(USER, PASSWORD))
+        asked: Any
+        for n, (ask, body) in enumerate(
+            [
+                (etcd.key("/a").get, NODE),
+                (lambda: etcd.key("/a").set("1"), NODE),
+                (etcd.version, VERSION),
+            ],
+            1,
+        ):
+            asked = ask()
+            peer = self.peers[0] if self.peers else self.accept()
+            self.assertEqual(peer.received.count(b" HTTP/1.1\r\n"), n)
+            expected = b"\r\nAuthorization: Basic " + CREDENTIALS + b"\r\n"
+            self.assertEqual(peer.received.count(expected), n)
+            peer.send(reply(body))
+            self.successResultOf(asked)
+        self.successResultOf(self.closed(etcd))
+
+    def test_without_them_none_are_sent(self):
+        etcd = self.connect()
+        answer = etcd.key("/a").get()
+        peer = self.accept()
+        peer.send(reply(NODE))
+        self.successResultOf(answer)
+        self.assertNotIn(b"authorization", peer.received.lower())
+        self.assertNotIn("authentication", default_stack(self.reactor))
+        self.successResultOf(self.closed(etcd))
+
+    def test_they_are_shown_nowhere(self):
+        shown: list[str] = []
+        log = Logger()
+
+        def looking(request, service):
+            # The careless filter of a user's, below the authentication.
+            log.info("asked: {request!r} {request!s}", request=request)
+            shown.append(f"{request!r} {request!s} {service!r}")
+            return service(request)
+
+        def observer(event):
+            shown.append(eventAsText(event))
+
+        publisher: Any = globalLogPublisher
+        publisher.addObserver(observer)
+        self.addCleanup(publisher.removeObserver, observer)
+        etcd = self.connect(
+            auth=(USER, PASSWORD), stack=lambda stack: stack.append("looking", Filter.mk(looking))
+        )
+        stack = default_stack(self.reactor, auth=(USER, PASSWORD))
+        shown += [repr(etcd), str(stack), repr(stack), repr(stack.to_filter()), repr(list(stack))]
+        for end in (
+            lambda peer: peer.send(BAD_GATEWAY),
+            lambda peer: peer.send(b"nonsense\r\n\r\n"),
+            lambda peer: peer.lose(),
+            lambda peer: self.reactor.advance(100),
+        ):
+            answer = etcd.key("/a").set("1")
+            peer = self.accept()
+            self.assertIn(CREDENTIALS, peer.received)
+            end(peer)
+            failure = self.failureResultOf(answer, AmbiguousWrite)
+            shown += [
+                str(failure.value),
+                repr(failure.value),
+                failure.getTraceback(),
+                "".join(traceback.format_exception(failure.value)),
+            ]
+            log.failure("failed", failure)
+        self.assertEqual(len(self.flushLoggedErrors(AmbiguousWrite)), 4)
+        self.assertGreater(len(shown), 20)
+        for secret in (PASSWORD, CREDENTIALS.decode(), "hunter2"):
+            self.assertNotIn(secret, "\n".join(shown))
+
+    def test_credentials_that_cannot_be_sent_are_refused_and_not_shown(self):
+        for user, password in (
+            ("us:er", "hunter2"),
+            ("user", "hunter2\n"),
+            ("user", "hunter2\ud800"),
+        ):
+            with self.assertRaises(ValueError) as caught:
+                self.connect(auth=(user, password))
+            self.assertNotIn("hunter2", "".join(traceback.format_exception(caught.exception)))
+
+
+# --- the default stack ---------------------------------------------------------
+
+ROLES = ("deadline", "retry", "protocol", "authentication", "timeout")
+
+#: Each way of putting a filter at each place of the default stack, and what is then above it.
+PLACES: list[tuple[Any, int]] = [
+    (lambda stack, mine: stack.prepend("mine", mine), 0),
+    *[
+        (lambda stack, mine, role=role: stack.insert_before(role, "mine", mine), n)
+        for n, role in enumerate(ROLES)
+    ],
+    *[
+        (lambda stack, mine, role=role: stack.insert_after(role, "mine", mine), n + 1)
+        for n, role in enumerate(ROLES)
+    ],
+    (lambda stack, mine: stack.append("mine", mine), len(ROLES)),
+]
+
+
+class Seeing(Filter):
+    """A user's filter, of ten lines: it counts what passes."""
+
+    def __init__(self):
+        self.requests: list = []
+        self.responses: list = []
+
+    async def apply(self, request, service):
+        self.requests.append(request)
+        response = await service(request)
+        self.responses.append(response)
+        return response
+
+
+class StackTests(Case):
+    def answered(self, etcd: Etcd) -> Any:
+        """Get a key, from a server that answers as etcd does."""
+        answer = etcd.key("/a").get()
+        self.accept().send(reply(NODE))
+        got = self.successResultOf(answer)
+        self.successResultOf(self.closed(etcd))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        return got
+
+    def test_a_filter_can_be_put_at_every_place(self):
+        self.assertEqual({above for _, above in PLACES}, {0, 1, 2, 3, 4, 5})
+        for put, above in PLACES:
+            self.setUp()
+            mine = Seeing()
+            stacks: list[Stack] = []
+
+            def changed(stack, put=put, mine=mine, stacks=stacks):
+                stacks.append(put(stack, mine))
+                return stacks[-1]
+
+            got = self.answered(self.connect(auth=(USER, PASSWORD), stack=changed))
+            self.assertEqual((got.action, got.node.text), (Action.GET, "1"))
+            roles = list(ROLES)
+            roles.insert(above, "mine")
+            self.assertEqual(stacks[0].roles, tuple(roles))
+            # Operations above the protocol, HTTP messages below.
+            kind = Op if above <= ROLES.index("protocol") else Request
+            self.assertEqual(len(mine.requests), 1)
+            self.assertIsInstance(mine.requests[0], kind)
+            self.assertEqual(len(mine.responses), 1)
+
+    def test_a_filter_above_the_protocol_may_answer_by_itself(self):
+        for put, above in PLACES:
+            if above > ROLES.index("protocol"):
+                continue
+            self.setUp()
+            answering: Filter = Filter.mk(lambda request, service: f"instead of {request}")
+            etcd = self.connect(
+                auth=(USER, PASSWORD), stack=lambda stack, put=put, mine=answering: put(stack, mine)
+            )
+            self.assertEqual(self.successResultOf(etcd.key("/a").get()), "instead of get /a")
+            self.assertEqual(self.asked, [])
+
+    def test_a_filter_below_retry_sees_each_attempt_and_one_above_it_the_operation(self):
+        above, below = Seeing(), Seeing()
+
+        def both(stack):
+            stack = stack.insert_before("retry", "above", above)
+            return stack.insert_after("retry", "below", below)
+
+        etcd = self.connect([A, B], stack=both)
+        answer = etcd.key("/a").get()
+        self.refuse()
+        self.reactor.advance(0.01)
+        self.accept().send(reply(NODE))
+        self.successResultOf(answer)
+        self.assertEqual(self.asked, [A, B])
+        self.assertEqual((len(above.requests), len(below.requests)), (1, 2))
+        self.successResultOf(self.closed(etcd))
+
+    def test_every_role_but_the_protocol_can_be_removed(self):
+        others = [role for role in ROLES if role != "protocol"]
+        for gone in [*[[role] for role in others], others]:
+            self.setUp()
+
+            def without(stack, gone=gone):
+                for role in gone:
+                    stack = stack.remove(role)
+                return stack
+
+            etcd = self.connect(auth=(USER, PASSWORD), stack=without)
+            self.assertEqual(self.answered(etcd).node.text, "1")
+
+    def test_every_role_can_be_replaced(self):
+        for role in ROLES:
+            self.setUp()
+            mine = Seeing()
+            # The protocol is replaced by itself, with the user's filter in it.
+            instead = v2.Keys() >> mine if role == "protocol" else mine
+            etcd = self.connect(
+                auth=(USER, PASSWORD),
+                stack=lambda stack, role=role, instead=instead: stack.replace(role, instead),
+            )
+            self.assertEqual(self.answered(etcd).node.text, "1")
+            self.assertEqual(len(mine.responses), 1)
+
+    def test_without_the_deadline_the_timeout_of_each_attempt_is_left(self):
+        etcd = self.connect(timeout=8, stack=lambda stack: stack.remove("deadline").remove("retry"))
+        answer = etcd.key("/a").get()
+        self.accept()
+        self.until(4)
+        self.assertEqual(self.failureResultOf(answer, RequestTimedOut).value.seconds, 4)
+        self.successResultOf(self.closed(etcd))
+
+    def test_a_version_is_asked_for_below_the_protocol(self):
+        for put, above in PLACES:
+            self.setUp()
+            mine = Seeing()
+            etcd = self.connect(
+                auth=(USER, PASSWORD), stack=lambda stack, put=put, mine=mine: put(stack, mine)
+            )
+            answer = etcd.version()
+            self.accept().send(reply(VERSION))
+            self.assertEqual(self.successResultOf(answer), Version("3.5.1", "3.5.0"))
+            expected = ["GET /version"] if above > ROLES.index("protocol") else []
+            self.assertEqual([str(request) for request in mine.requests], expected)
+            self.successResultOf(self.closed(etcd))
+
+    def test_what_changes_the_stack_must_return_one(self):
+        wrong: Any
+        for wrong in (lambda stack: None, lambda stack: stack.to_filter(), lambda stack: []):
+            error = self.assertRaises(TypeError, self.connect, stack=wrong)
+            self.assertIn("stack= must return a Stack", str(error))
+
+    def test_it_is_printed_as_a_table_that_gives_reasons(self):
+        table = str(default_stack(Clock(), timeout=8, auth=(USER, PASSWORD)))
+        retry = "Retry(Backoff.exponential_jittered(0.01, 1.0).take(4), when_safe)"
+        rows = [
+            ("role", "filter", "reason"),
+            ("deadline", "Timeout(8)", "above retry: bounds an operation with all its attempts"),
+            ("retry", retry, "above the protocol: it sees whether an operation is a write"),
+            ("protocol", "v2.Keys()", "operations above, HTTP messages below"),
+            (
+                "authentication",
+                "BasicAuthentication()",
+                "below the protocol, so that no request misses it",
+            ),
+            ("timeout", "Timeout(4)", "below retry: leaves time for another attempt"),
+        ]
+        self.assertEqual(
+            table.splitlines(),
+            [f"{role:<14}  {shown:<{len(retry)}}  {reason}" for role, shown, reason in rows],
+        )
+
+    def test_the_repr_of_the_client_reads_as_it_is_stacked(self):
+        self.assertEqual(
+            repr(self.connect([A, B], timeout=8)),
+            "Etcd(Timeout(8) >> Retry(Backoff.exponential_jittered(0.01, 1.0).take(4), when_safe)"
+            f" >> v2.Keys() >> Timeout(4) >> Failover(TreqService('{A}'), 1 more))",
+        )
+
+
+class DeadlineTests(Case):
+    """Nothing hangs: what the default stack does with a server that is silent or away."""
+
+    def test_a_read_ends_at_the_deadline_and_its_error_names_all(self):
+        etcd = self.connect([A, B], timeout=8)
+        answer = etcd.key("/a").get()
+        self.accept()
+        self.until(4.0625)
+        self.assertEqual(self.asked, [A, B])
+        self.accept()
+        self.until(8)
+        error = self.failureResultOf(answer, RequestTimedOut).value
+        self.assertEqual(error.seconds, 8)
+        self.assertEqual(error.op, Get("/a"))
+        self.assertEqual([(each.seconds, each.endpoint) for each in error.reasons], [(4, A)])
+        self.assertEqual(
+            str(error),
+            f"no reply within 8 s; last: no reply within 4 s [get /a at {A}] [get /a at {B}]",
+        )
+        self.successResultOf(self.closed(etcd))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_write_that_was_sent_is_not_sent_again_and_is_ambiguous(self):
+        etcd = self.connect([A, B], timeout=8)
+        answer = etcd.key("/a").set("1")
+        self.accept()
+        self.until(4)
+        error = self.failureResultOf(answer, AmbiguousWrite).value
+        self.assertEqual(self.asked, [A])
+        self.assertEqual(
+            str(error),
+            "the write was sent and its outcome is unknown: no reply within 4 s "
+            f"[set /a at {A}]",
+        )
+        self.successResultOf(self.closed(etcd))
+
+    def test_a_write_that_could_not_be_sent_is_sent_again_and_never_ambiguous(self):
+        etcd = self.connect([A, B], timeout=8)
+        answer = etcd.key("/a").set("1")
+        self.until(8)
+        error = self.failureResultOf(answer, RequestTimedOut).value
+        self.assertFalse(error.possibly_applied)
+        self.assertEqual(self.asked, [A, B])
+        self.successResultOf(self.closed(etcd))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_wait_has_no_deadline(self):
+        etcd = self.connect(timeout=8)
+        answer = etcd.key("/a").get(wait=True)
+        peer = self.accept()
+        self.until(100)
+        self.assertNoResult(answer)
+        peer.send(reply(NODE))
+        self.assertEqual(self.successResultOf(answer).node.text, "1")
+        self.successResultOf(self.closed(etcd))
+
+    def test_asking_for_a_version_has_a_deadline_and_names_what_was_asked(self):
+        etcd = self.connect(timeout=8)
+        answer = etcd.version()
+        self.accept()
+        self.until(4)
+        error = self.failureResultOf(answer, RequestTimedOut).value
+        self.assertEqual(str(error), f"no reply within 4 s [version at {URL}]")
+        self.successResultOf(self.closed(etcd))
+
+
+# --- clients made by hand ------------------------------------------------------
+
+
+class Server:
+    """An etcd of one answer, behind treq's stub of itself."""
+
+    def __init__(self, body: bytes, status: int = 200) -> None:
+        self.asked: list = []
+        self.body = body
+        self.status = status
+        self.client: Any = StubTreq(StringStubbingResource(self._respond))
+
+    def _respond(self, method, url, params, headers, data):
+        self.asked.append((method, url, data))
+        return self.status, {"X-Etcd-Index": "9"}, self.body
+
+
+class HandMadeTests(SynchronousTestCase):
+    def test_a_client_is_made_of_any_protocol_filters_and_transport(self):
+        server, above, below = Server(NODE), Seeing(), Seeing()
+        etcd = Etcd(
+            above >> v2.Keys() >> below >> TreqService(server.client, URL), clock=Clock()
+        )
+        op = self.successResultOf(etcd.key("/a").get())
+        self.assertEqual((op.node.text, op.etcd.index), ("1", 9))
+        self.assertEqual(server.asked, [(b"GET", f"{URL}/v2/keys/a", b"")])
+        self.assertEqual(above.requests, [Get("/a")])
+        self.assertEqual([str(request) for request in below.requests], ["GET /v2/keys/a"])
+        self.assertEqual(
+            repr(etcd), f"Etcd(Seeing() >> v2.Keys() >> Seeing() >> TreqService('{URL}'))"
+        )
+
+    def test_what_is_not_a_service_is_refused_with_a_hint(self):
+        wrong: Any
+        for wrong in (None, v2.Keys(), lambda op: None, URL):
+            error = self.assertRaises(TypeError, Etcd, wrong, clock=Clock())
+            self.assertIn("connect()", str(error))
+
+    def test_a_key_is_made_of_a_path(self):
+        etcd = Etcd(ECHO, clock=Clock())
+        self.assertIsInstance(etcd.key("/a"), Key)
+        self.assertEqual(etcd.key("a").path, "/a")
+        self.assertRaises(ValueError, etcd.key, "a//b")
+
+    def test_a_version_is_asked_of_the_service_given(self):
+        server = Server(VERSION)
+        versions = v2.Versions() >> TreqService(server.client, URL)
+        etcd = Etcd(ECHO, versions=versions, clock=Clock())
+        self.assertEqual(self.successResultOf(etcd.version()), Version("3.5.1", "3.5.0"))
+        self.assertEqual(server.asked, [(b"GET", f"{URL}/version", b"")])
+
+    def test_an_answer_that_is_no_version_names_what_was_asked_and_where(self):
+        for body, status in ((b"<html>", 200), (b"{}", 200), (b"[]", 200), (b"busy", 503)):
+            versions = v2.Versions() >> TreqService(Server(body, status).client, URL)
+            etcd = Etcd(ECHO, versions=versions, clock=Clock())
+            error = self.failureResultOf(etcd.version(), UnexpectedResponse).value
+            self.assertIn(f"[version at {URL}]", str(error))
+
+    def test_without_such_a_service_there_is_no_version(self):
+        etcd = Etcd(ECHO, clock=Clock())
+        self.failureResultOf(etcd.version(), ValueError)
+
+
+# --- closing -------------------------------------------------------------------
+
+
+class CloseTests(Case):
+    def test_operations_under_way_end_with_service_closed(self):
+        etcd = self.connect()
+        answers = [etcd.key("/a").get(), etcd.key("/a").get(wait=True)]
+        self.accept()
+        closed = self.closed(etcd)
+        for answer in answers:
+            error = self.failureResultOf(answer, ServiceClosed).value
+            self.assertIn("[get /a", str(error))
+        self.assertIsNone(self.successResultOf(closed))
+
+    def test_a_write_that_may_have_been_sent_is_ambiguous(self):
+        etcd = self.connect()
+        answer = etcd.key("/a").set("1")
+        self.accept()
+        self.successResultOf(self.closed(etcd))
+        error = self.failureResultOf(answer, AmbiguousWrite).value
+        self.assertIsInstance(error.cause, ServiceClosed)
+
+    def test_a_write_that_was_not_sent_yet_is_not(self):
+        etcd = self.connect()
+        answer = etcd.key("/a").set("1")
+        self.successResultOf(self.closed(etcd))
+        self.assertFalse(self.failureResultOf(answer, ServiceClosed).value.possibly_applied)
+
+    def test_a_write_that_waits_to_be_sent_again_is_not_either(self):
+        etcd = self.connect()
+        answer = etcd.key("/a").set("1")
+        self.refuse()
+        self.successResultOf(self.closed(etcd))
+        self.assertFalse(self.failureResultOf(answer, ServiceClosed).value.possibly_applied)
+
+    def test_the_reactor_is_clean_afterwards(self):
+        etcd = self.connect([A, B])
+        answers: list[Deferred] = [etcd.key("/a").get()]
+        self.refuse()
+        answers += [etcd.key("/a").get(), etcd.key("/a").set("1"), etcd.version()]
+        closed = self.closed(etcd)
+        for answer in answers:
+            answer.addErrback(lambda failure: failure.trap(ServiceClosed, AmbiguousWrite))
+            self.successResultOf(answer)
+        self.assertIsNone(self.successResultOf(closed))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_kept_connection_is_closed_and_waited_for(self):
+        etcd = self.connect()
+        answer = etcd.key("/a").get()
+        peer = self.accept()
+        peer.send(reply(NODE))
+        self.successResultOf(answer)
+        closed = etcd.close()
+        self.reactor.pump([0] * 4)
+        self.assertNoResult(closed)
+        self.assertTrue(peer.is_closed)
+        peer.lose()
+        self.reactor.pump([0] * 4)
+        self.assertIsNone(self.successResultOf(closed))
+
+    def test_closing_twice_does_no_harm(self):
+        etcd = self.connect([A, B])
+        self.successResultOf(self.closed(etcd))
+        self.successResultOf(self.closed(etcd))
+
+    def test_nothing_is_asked_afterwards(self):
+        etcd = self.connect()
+        self.assertIs(etcd.status, Status.OPEN)
+        self.successResultOf(self.closed(etcd))
+        self.assertIs(etcd.status, Status.CLOSED)
+        for ask in (etcd.key("/a").get, lambda: etcd.key("/a").set("1"), etcd.version):
+            self.assertFalse(self.failureResultOf(ask(), ServiceClosed).value.possibly_applied)
+        self.assertEqual(self.asked, [])
+
+    def test_the_service_of_versions_is_closed_too(self):
+        closed: list[str] = []
+
+        class Closing(Service):
+            def __init__(self, name):
+                self.name = name
+
+            def close(self):
+                closed.append(self.name)
+                return succeed(None)
+
+        etcd = Etcd(Closing("keys"), versions=Closing("versions"), clock=Clock())
+        self.successResultOf(etcd.close())
+        self.assertEqual(closed, ["keys", "versions"])
+
+    def test_the_status_is_that_of_the_service_until_it_is_closed(self):
+        class Busy(Service):
+            @property
+            def status(self):
+                return Status.BUSY
+
+        service: Service = Timeout(5, Clock()) >> Busy()
+        etcd = Etcd(service, clock=Clock())
+        self.assertIs(etcd.status, Status.BUSY)
+        self.successResultOf(etcd.close())
+        self.assertIs(etcd.status, Status.CLOSED)
+
+    def test_cancelling_an_operation_closes_its_connection_and_no_other(self):
+        etcd = self.connect()
+        one, other = etcd.key("/a").get(), etcd.key("/b").get()
+        first = Peer(self.reactor.tcpClients[0][2])
+        second = Peer(self.reactor.tcpClients[1][2])
+        one.cancel()
+        self.failureResultOf(one, CancelledError)
+        self.assertTrue(first.is_closed)
+        self.assertFalse(second.is_closed)
+        second.send(reply(NODE))
+        self.assertEqual(self.successResultOf(other).node.text, "1")
+        self.peers = [second]
+        first.lose()
+        self.successResultOf(self.closed(etcd))
+
+
+class RefusedTests(Case):
+    def test_a_write_sent_again_by_policy_stays_ambiguous_if_its_last_attempt_was_refused(self):
+        def again(stack):
+            policy = Retry(
+                self.reactor, policy=lambda op, outcome: True, backoff=Backoff.constant(1).take(1)
+            )
+            return stack.replace("retry", policy)
+
+        etcd = self.connect(stack=again)
+        answer = etcd.key("/a").set("1")
+        self.accept().lose()
+        self.reactor.advance(1)
+        self.refuse()
+        error = self.failureResultOf(answer, AmbiguousWrite).value
+        self.assertIsInstance(error.cause, NotSent)
+        self.assertIsInstance(error.cause.reasons[0], AmbiguousWrite)
+        self.peers.clear()
+        self.successResultOf(self.closed(etcd))
+
+    def test_a_server_that_refuses_is_asked_five_times_and_named(self):
+        etcd = self.connect()
+        answer = etcd.key("/a").set("1")
+        for n in range(5):
+            self.assertEqual(len(self.asked), n + 1)
+            self.refuse()
+            self.reactor.advance(1)
+        error = self.failureResultOf(answer, NotSent).value
+        self.assertEqual(len(error.reasons), 4)
+        self.assertIn(f"[set /a at {URL}]", str(error))
+        self.assertEqual(len(self.asked), 5)
+        self.successResultOf(self.closed(etcd))
+
+    def test_a_stack_without_filters_passes_the_operation_to_the_transport(self):
+        # It speaks HTTP alone, and says so as any service does: by a failed Deferred.
+        etcd = self.connect(stack=lambda stack: Stack())
+        self.failureResultOf(etcd.key("/a").get())
