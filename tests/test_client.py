@@ -763,7 +763,7 @@ class CloseTests(Case):
 class RefusedTests(Case):
     def test_a_write_sent_again_by_policy_stays_ambiguous_if_its_last_attempt_was_refused(self):
         def again(stack):
-            policy = Retry(
+            policy: Retry = Retry(
                 self.reactor, policy=lambda op, outcome: True, backoff=Backoff.constant(1).take(1)
             )
             return stack.replace("retry", policy)
