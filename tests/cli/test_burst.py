@@ -225,30 +225,41 @@ class Server:
 
 
 class FaultsTests(SynchronousTestCase):
-    def test_connections_are_counted_as_they_are_cut(self):
-        clock, proxy = Clock(), Proxy()
-        faults = Faults(clock, proxy)
-        cutting = Deferred.fromCoroutine(faults.cut())
-        clock.pump([0.1] * 3)
-        self.assertEqual((proxy.times, faults.cuts), (3, 7))
-        cutting.addErrback(lambda _: None).cancel()
-        self.assertEqual(clock.getDelayedCalls(), [])
+    def setUp(self):
+        self.clock = Clock()
+        self.proxy = Proxy()
+        self.server = Server()
+        self.writer = Writer(Etcd(Keys(), clock=self.clock).key("/b"), self.clock, 100)
+
+    def written(self, number: int) -> None:
+        self.writer.confirmed.update({f"/b/{n:04}": n for n in range(number)})
+        self.clock.pump([0.02] * 2)
+
+    def test_connections_are_cut_every_25_writes_and_counted(self):
+        cutting = Deferred.fromCoroutine(Faults(self.clock, self.writer, self.proxy).cut())
+        self.written(24)
+        self.assertEqual(self.proxy.times, 0)
+        for done, times in ((25, 1), (49, 1), (50, 2), (99, 3)):
+            self.written(done)
+            self.assertEqual(self.proxy.times, times)
+        self.successResultOf(cutting)
+
+    def test_the_connections_that_were_cut_are_counted(self):
+        faults = Faults(self.clock, self.writer, self.proxy)
+        self.written(100)
+        self.successResultOf(Deferred.fromCoroutine(faults.cut()))
+        self.assertEqual(faults.cuts, 3 + 2 + 2)
 
     def test_the_server_is_killed_twice_on_the_way(self):
-        clock, server, done = Clock(), Server(), [0.0]
-        faults = Faults(clock, Proxy(), server)
-        killing = Deferred.fromCoroutine(faults.kill(lambda: done[0]))
-        clock.pump([0.1] * 3)
-        self.assertEqual(server.done, [])
-        done[0] = 0.34
-        clock.pump([0.1] * 3)
-        self.assertEqual(server.done, ["kill", "restart"])
-        done[0] = 0.7
-        clock.pump([0.1] * 3)
+        faults = Faults(self.clock, self.writer, self.proxy, self.server)
+        killing = Deferred.fromCoroutine(faults.kill())
+        for done, expected in ((33, 0), (34, 1), (66, 1), (67, 2)):
+            self.written(done)
+            self.assertEqual(self.server.done, ["kill", "restart"] * expected)
         self.successResultOf(killing)
-        self.assertEqual((server.done.count("kill"), faults.kills), (2, 2))
+        self.assertEqual(faults.kills, 2)
 
     def test_a_server_that_is_not_ours_is_left_alone(self):
-        faults = Faults(Clock(), Proxy())
-        self.successResultOf(Deferred.fromCoroutine(faults.kill(lambda: 1.0)))
+        faults = Faults(self.clock, self.writer, self.proxy)
+        self.successResultOf(Deferred.fromCoroutine(faults.kill()))
         self.assertEqual(faults.kills, 0)

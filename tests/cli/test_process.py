@@ -11,7 +11,8 @@ from typing import Any
 from twisted.internet import reactor as _reactor
 
 from tests.cli.test_command import Case, Command
-from txetcd import NotSent
+from txetcd import Dir, NotSent
+from txetcd.cli.output import walk
 from txetcd.http import Headers, Request
 from txetcd.http.pooled import pooled_service
 
@@ -133,21 +134,28 @@ class StoppedDemoTests(Case):
         while b"Writer and watcher" not in demo.out:
             await self.pause()
             self.assertFalse(demo.ended.called, (demo.out, demo.err))
-        await self.pause(0.3)
+        await self.writes_have_begun(demo)
         transport: Any = demo.transport
         transport.signalProcess(signal)
         status, _, err = await demo.ended
         self.assertEqual((status, err), ({"INT": 130, "TERM": 143, "HUP": 129}[signal], ""))
         return demo
 
+    async def writes_have_begun(self, demo: Command) -> None:
+        top = self.client(_found(rb"http://[0-9.:]+", demo)).key("/")
+        while True:
+            root = (await top.get(recursive=True)).node
+            assert isinstance(root, Dir)
+            if any("/burst/" in node.key for node in walk(root)):
+                return
+
     async def test_it_leaves_no_server_and_no_file(self):
         for signal in ("INT", "HUP"):
             folder = self.mktemp()
             os.mkdir(folder)
             demo = await self.stopped(signal=signal, tmp=os.path.abspath(folder))
-            found = re.search(rb"http://[0-9.:]+", demo.out)
-            assert found is not None
-            await self.failure(self.client(found[0].decode()).key("/").get(), NotSent)
+            url = _found(rb"http://[0-9.:]+", demo)
+            await self.failure(self.client(url).key("/").get(), NotSent)
             self.assertEqual(os.listdir(folder), [])
 
     async def test_it_removes_its_directory_from_the_server_of_the_user(self):
@@ -155,6 +163,12 @@ class StoppedDemoTests(Case):
         await self.stopped("--endpoints", server.url)
         root = await self.client(server.url).key("/").get(recursive=True)
         self.assertEqual(root.node.nodes, ())
+
+
+def _found(pattern: bytes, command: Command) -> str:
+    found = re.search(pattern, command.out)
+    assert found is not None, command.out
+    return found[0].decode()
 
 
 class TerminalCommand(Command):

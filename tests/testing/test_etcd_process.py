@@ -287,7 +287,7 @@ class PortTests(Case):
     async def test_a_port_that_somebody_takes_at_the_last_moment_does_not_matter(self):
         """Not even if that is another etcd, which answers: it is not ours."""
         taken = int(self.etcd_url.rpartition(":")[2])
-        ports: list[Any] = [_Taken(taken)]
+        ports: list[Any] = [Taken(taken)]
         self.patch(server_module, "ReservedPort", lambda: ports.pop() if ports else ReservedPort())
         process = await self.process().start()
         self.assertNotEqual(process.port, taken)
@@ -316,7 +316,7 @@ class PortTests(Case):
             socket.create_connection(server.getsockname()).close()
 
 
-class _Taken:
+class Taken:
     """In place of a reserved port, one that is not free at all."""
 
     def __init__(self, number: int) -> None:
@@ -415,6 +415,13 @@ class ClusterTests(Case):
         error = await self.assertFailure(cluster.start(), EtcdFailed)
         self.assertIn("no-such-flag", str(error))
         self.assertFalse(any(member.running for member in cluster.members))
+
+    async def test_starting_a_cluster_that_runs_is_an_error_and_does_it_no_harm(self):
+        """As for a single server."""
+        cluster = await self.cluster(1)
+        pid = cluster.members[0].pid
+        await self.assertFailure(cluster.start(), RuntimeError)
+        self.assertEqual(cluster.members[0].pid, pid)
 
     async def test_without_a_majority_there_is_no_leader(self):
         """Asking for it ends all the same."""

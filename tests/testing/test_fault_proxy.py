@@ -9,6 +9,7 @@ from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import (
+    CannotListenError,
     ConnectError,
     ConnectionDone,
     ConnectionLost,
@@ -19,7 +20,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.realserver import RealServerTestCase
+from tests.testing.test_etcd_process import Taken
 from txetcd.testing import FaultProxy
+from txetcd.testing import faultproxy as faultproxy_module
 from txetcd.testing._address import Address
 from txetcd.testing._faults import Cut, CutAt, Faults, Throttle
 from txetcd.testing._pipe import FULL, Pipe
@@ -304,6 +307,7 @@ class StrikeTests(Case):
         await client.hears(EMPTY)
         self.assertIn("cut_mid_body(times=1)", repr(self.proxy))
         client.say(GET)
+        await server.hears(GET + GET)
         server.say(REPLY)
         await self.assertEnd(client, clean=False)
         self.assertNotIn("cut", repr(self.proxy))
@@ -316,7 +320,9 @@ class StrikeTests(Case):
         client, server = await self.say(GET.replace(b"GET", b"HEAD"))
         server.say(head)
         await client.hears(head)
+        server.heard = b""
         client.say(GET)
+        await server.hears(GET)
         server.say(REPLY)
         await self.assertEnd(client, clean=False)
         self.assertEqual(client.heard, head + REPLY[:-5])
@@ -470,6 +476,7 @@ class BlackHoleTests(Case):
         self.proxy.black_hole()
         self.assertIn("black_hole", repr(self.proxy))
         client = (await self.talk()).say(GET)
+        await self.so(lambda: self.proxy.connections == 1)
         await self.turn(0.02)
         self.assertEqual((client.end, client.heard, self.served), (None, b"", []))
         self.proxy.black_hole(False)
@@ -484,7 +491,7 @@ class BlackHoleTests(Case):
         self.proxy.black_hole()
         client.say(GET)
         server.say(REPLY)
-        await self.turn(0.02)
+        await self.so(lambda: all(relay._silent for relay in self.proxy._relays))
         self.proxy.black_hole(False)
         server.say(REPLY)
         await self.turn(0.02)
@@ -617,6 +624,22 @@ class WholeProxyTests(Case):
         await self.assertFailure(self.proxy.start(), RuntimeError)
         self.assertEqual(self.proxy.port, port)
         await self.say(GET)
+
+    async def test_a_port_that_somebody_takes_at_the_last_moment_does_not_matter(self):
+        """Another is tried, but not for ever."""
+        taken = Taken(self.proxy.port)
+        ports: list[Any] = [taken]
+        self.patch(
+            faultproxy_module, "ReservedPort", lambda: ports.pop() if ports else ReservedPort()
+        )
+        proxy = FaultProxy(f"127.0.0.1:{self.server_port}")
+        self.addCleanup(proxy.stop)
+        await proxy.start()
+        self.assertNotEqual(proxy.port, self.proxy.port)
+        await proxy.stop()
+        self.patch(faultproxy_module, "ReservedPort", lambda: taken)
+        await self.assertFailure(proxy.start(), CannotListenError)
+        self.assertIn("stopped", repr(proxy))
 
     async def test_its_repr_says_what_goes_on(self):
         """Target, state, connections, and faults in full."""

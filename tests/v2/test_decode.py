@@ -71,6 +71,37 @@ def as_etcd_writes(node: Node) -> dict[str, Any]:
     return fields
 
 
+#: Any value of JSON, halves of surrogate pairs and numbers of any size too.
+JSON: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+FIELDS = [
+    "action",
+    "node",
+    "prevNode",
+    "key",
+    "value",
+    "dir",
+    "nodes",
+    "modifiedIndex",
+    "createdIndex",
+    "expiration",
+    "ttl",
+]
+
+
+def planted(document: Any, field: str, value: Any) -> Any:
+    """A document with a value in the place of a field, on every level that has it or could."""
+    if not isinstance(document, dict):
+        return document
+    changed = {name: planted(each, field, value) for name, each in document.items()}
+    if isinstance(changed.get("nodes"), list):
+        changed["nodes"] = [planted(each, field, value) for each in changed["nodes"]]
+    return {**changed, field: value}
+
+
 def answered(document: Any, status: int = 200, **headers: str) -> NodeOp:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
@@ -320,6 +351,31 @@ class RefusalTests(SynchronousTestCase):
                 answered(body, status)
             except TxetcdError:
                 pass
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.sampled_from(FIELDS), JSON, st.booleans())
+    def test_any_value_in_any_place_is_an_answer_or_an_error_of_ours(self, field, value, deep):
+        node: Any = {**NODE, "expiration": "2026-11-24T01:02:03Z", "ttl": 1}
+        if deep:
+            node = {**NODE, "dir": True, "nodes": [node, {**NODE, "dir": True, "nodes": [node]}]}
+        for document in (
+            {"action": "get", "node": planted(node, field, value)},
+            planted({"action": "get", "node": node}, field, value),
+            {"action": "get", "node": NODE, field: value},
+        ):
+            try:
+                op = answered(document)
+            except UnexpectedResponse as error:
+                str(error).encode("utf-8")
+            else:
+                repr(op).encode("utf-8")
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.sampled_from(["errorCode", "message", "cause", "index"]), JSON)
+    def test_any_value_in_any_place_of_an_error_is_an_error_of_ours(self, field, value):
+        told = {"errorCode": 100, "message": "Key not found", "cause": "/a", "index": 7}
+        error = self.assertRaises(TxetcdError, answered, {**told, field: value}, 404)
+        str(error).encode("utf-8")
 
     def test_the_error_shows_the_status_and_the_first_bytes(self):
         error = self.refused(b"<html>" + b"x" * 1000, 502)

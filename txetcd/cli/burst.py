@@ -26,8 +26,8 @@ RATE = 250.0
 MOST_BEHIND = 300
 #: How long to wait after a failure, and between two looks at whether something is so.
 PAUSE = 0.02
-#: How often all connections are cut, in seconds.
-CUT_EVERY = 0.1
+#: After how many writes all connections are cut: a slow machine is not cut more often.
+CUT_EVERY = 25
 #: The server is killed when so much of the burst is done.
 KILLS = (1 / 3, 2 / 3)
 #: A watcher that is cut so often is not to wait for long.
@@ -220,6 +220,7 @@ class Faults:
 
     Attributes:
         clock: Waits.
+        writer: Tells how far the burst has come.
         proxy: The way to the server.
         server: The server; None if it is not ours to kill.
         cuts: How many connections have been cut.
@@ -227,24 +228,29 @@ class Faults:
     """
 
     clock: Clock
+    writer: Writer
     proxy: Proxy
     server: Server | None = None
     cuts: int = 0
     kills: int = 0
 
     async def cut(self) -> None:
-        """Cut all connections, again and again, until it is cancelled."""
-        while True:
-            await sleep(self.clock, CUT_EVERY)
+        """Cut all connections every so many writes."""
+        for done in range(CUT_EVERY, self.writer.count, CUT_EVERY):
+            await self._written(done)
             self.cuts += self.proxy.connections
             self.proxy.cut_all()
 
-    async def kill(self, done: Callable[[], float]) -> None:
-        """Kill the server, and start it again, when so much of the burst is done."""
-        for share in KILLS if self.server is not None else ():
-            while done() < share:
-                await sleep(self.clock, PAUSE)
-            assert self.server is not None
+    async def kill(self) -> None:
+        """Kill the server, and start it again, whenever so much of the burst is done."""
+        if self.server is None:
+            return
+        for share in KILLS:
+            await self._written(self.writer.count * share)
             self.kills += 1
             await self.server.kill()
             await self.server.restart()
+
+    async def _written(self, number: float) -> None:
+        while self.writer.done < number:
+            await sleep(self.clock, PAUSE)

@@ -115,7 +115,8 @@ class Dir:
 
     Attributes:
         key: Its path, from the root; the root is ``"/"``.
-        modified_index: The index at which it was made or last given a lease.
+        modified_index: The index at which it was made.  Where etcd tells of its
+            removal, or of a lease it was given, the index of that.
         created_index: The index at which it was made.
         lease: Until when it lives, with all that is in it; None if for good.
         nodes: What is in it, as far as was asked for: nothing below the first
