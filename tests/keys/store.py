@@ -40,6 +40,8 @@ class Store(Service):
         self.capacity = capacity
         self.index = index
         self.values: dict[str, tuple[bytes, int, int]] = {}
+        #: The index at which each directory below the root was made.
+        self.directories: dict[str, int] = {}
         self.events: list[NodeOp] = []
         self.parked: list[Parked] = []
         self.asked: list[Get] = []
@@ -60,6 +62,7 @@ class Store(Service):
         before = self.values.get(key)
         self.index += 1
         created = self.index
+        self.directories.setdefault(key[: key.index("/", 1)] if "/" in key[1:] else "", self.index)
         node = Data(key, self.index, created, None, value)
         self.values[key] = (value, self.index, created)
         previous = None if before is None else Data(key, before[1], before[2], None, before[0])
@@ -125,6 +128,7 @@ class Store(Service):
         self.cut()
         self.index, self.values, self.events, self.truth = 3, {}, [], []
         self._behind, self._cut_off, self._cleared_to = [], False, 0
+        self.directories = {}
 
     # --- answers -------------------------------------------------------------
 
@@ -171,7 +175,8 @@ class Store(Service):
         )
         if not nodes and op.path != "/":
             return fail(ApiError(ErrorCode.KEY_NOT_FOUND, "Key not found", op.path, self.seen))
-        node = nodes[0] if op.path in self.values else Dir(op.path, 0, 0, None, nodes)
+        made = self.directories.get(op.path, 0)
+        node = nodes[0] if op.path in self.values else Dir(op.path, made, made, None, nodes)
         answer: Deferred = Deferred()
         answer.callback(NodeOp(Action.GET, node, State(self.seen)))
         return answer

@@ -182,6 +182,58 @@ class LostHistoryTests(Case):
         self.assertEqual(self.watcher.told[-1].action, Action.GET)
         self.assertEqual(judge(self.store.truth, self.watcher.told[-1:]), Verdict(0, 1))
 
+    def wiped(self, *new: str) -> None:
+        """Nothing was told since the snapshot; then the store is wiped, and overtakes."""
+        for n in range(3):
+            self.store.set(f"/w/old-{n}", b"old")
+        self.watch()
+        self.store.wipe()
+        for key in new:
+            self.store.set(key, b"new")
+        self.settle()
+
+    def test_a_wiped_store_that_overtook_is_noticed_though_nothing_was_told_since(self):
+        self.wiped(*(f"/w/{n}" for n in range(10)))
+        self.assertEqual([op.action for op in self.watcher.told], [Action.GET] * 2)
+        self.assertEqual(judge(self.store.truth, self.watcher.told[-1:]), Verdict(0, 1))
+
+    def test_a_wiped_store_that_overtook_without_the_keys_is_told_as_missing(self):
+        self.wiped(*(f"/elsewhere/{n}" for n in range(10)))
+        self.assertIsInstance(self.watcher.told[-1], KeyNotFound)
+        self.assertEqual(len(self.watcher.told), 2)
+
+    def test_a_key_that_was_missing_and_is_in_a_wiped_store_is_told(self):
+        self.store.set("/elsewhere")
+        self.watch()
+        self.store.wipe()
+        self.store.set("/w/a", b"new")
+        for _ in range(8):
+            self.store.set("/elsewhere")
+        self.settle()
+        self.assertEqual([node.value for node in self.watcher.told[-1].node.nodes], [b"new"])
+
+    def test_a_broken_connection_costs_no_snapshot_while_nothing_has_been_told(self):
+        self.store.set("/w/a", b"1")
+        self.watch()
+        self.store.cut()
+        for n in range(5):
+            self.store.set(f"/w/new-{n}")
+        self.settle()
+        self.assertEqual([op.action for op in self.watcher.told], [Action.GET] + [Action.SET] * 5)
+
+    def test_a_last_change_that_is_too_old_to_look_up_costs_a_snapshot(self):
+        self.watch()
+        self.store.set("/w/a", b"1")
+        for _ in range(15):
+            self.store.set("/elsewhere")
+        self.store.set("/w/_hidden")
+        self.store.cut()
+        for _ in range(15):
+            self.store.set("/elsewhere")
+        self.settle()
+        self.assertEqual([type(op) for op in self.watcher.told[:1]], [KeyNotFound])
+        self.assertEqual([op.action for op in self.watcher.told[1:]], [Action.SET, Action.GET])
+
     def test_a_wiped_store_that_never_matches_again_is_noticed_when_the_wait_is_made_anew(self):
         self.watch()
         self.store.set("/w/a", b"old")
@@ -220,7 +272,8 @@ class FailureTests(Case):
         self.clock.advance(1.9)
         self.assertEqual(len(self.store.asked), asked + 1)
         self.clock.advance(0.1)
-        self.assertEqual(len(self.store.asked), asked + 2)
+        # Nothing was told yet, so the key is read, to be sure of the store, before the wait.
+        self.assertEqual([op.wait for op in self.store.asked[asked + 1 :]], [False, True])
 
     def test_the_end_of_the_schedule_ends_the_poll_with_the_reasons(self):
         self.store.failures = [NotSent("one"), NotSent("two"), NotSent("three")]

@@ -167,6 +167,24 @@ class LostHistoryTests(Case):
         await after.write(100)
         self.assertCovered(await watcher.verdict(after.truth))
 
+    async def test_a_wiped_server_is_noticed_though_nothing_was_told_since_the_snapshot(self):
+        server = await self.server()
+        proxy = await self.proxy(server.url)
+        await Writer(reactor, self.client(server.url).key("/w")).write(20)
+        watcher = await self.watch(proxy.url)
+        await proxy.refuse()
+        proxy.cut_all()
+        await server.restart(wipe=True)
+        after = Writer(reactor, self.client(server.url).key("/w"), word="other")
+        await after.write(100)
+        await proxy.refuse(False)
+        while len(watcher.told) == 1:
+            await self.pause()
+        del watcher.told[:1]
+        self.assertEqual(watcher.told[0].action, Action.GET)
+        await after.write(100)
+        self.assertCovered(await watcher.verdict(after.truth))
+
     async def test_changes_that_a_member_dropped_as_it_caught_up_from_a_snapshot_are_covered(self):
         watcher, writer = await self.after_a_snapshot_gap(Poll)
         verdict = await watcher.verdict(writer.truth)

@@ -26,7 +26,9 @@ What a client can only learn by asking again, it asks:
   one (its data was wiped): `HistoryLost`, but not for certain; a quorum read tells.
 - After a failure the store may be another one whose index has overtaken the cursor.
   So the last change that was delivered is looked up where it was; if it is not
-  there, or another change is, the history is another's.
+  there, or another change is, the history is another's.  If it is older than the
+  history, nothing can tell: `HistoryLost`.  If none was delivered yet, `HistoryLost`,
+  but not for certain: what is read now can be held against what was read before.
 - A parked wait whose connection has died hears nothing, as does one on a store that
   was wiped.  So waits are made anew every `REARM` seconds.  Silence proves nothing
   about what matched (an answer may be stuck on its way), so the cursor stays.
@@ -34,7 +36,7 @@ What a client can only learn by asking again, it asks:
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from txetcd.clock import DelayedCall
 from txetcd.errors import EventIndexCleared, RequestTimedOut, UnexpectedResponse
@@ -116,24 +118,29 @@ class Changes:
                 self._last = op
                 if concerns(op, self._path, self._recursive):
                     return op
-        except BaseException:
-            self._doubtful = self._last is not None
+        except CancelledError:
+            # The consumer's own doing, and no sign of anything.
             raise
+        except BaseException:
+            self._doubtful = True
+            raise
+
+    def trust(self) -> None:
+        """Go on from the cursor after a `HistoryLost` that was not for certain.
+
+        A change that was delivered is still looked up before the next.
+        """
+        self._doubtful = self._last is not None
 
     async def _verify(self) -> None:
         """See that the last change is still where it was."""
         last = self._last
-        assert last is not None
+        if last is None:
+            raise HistoryLost(certain=False)
         index = last.node.modified_index
-        try:
-            found = await self._ask(index, index)
-        except HistoryLost as lost:
-            if not lost.certain:
-                raise
-            # Too old to look up, and yet the cursor may not be.
-        else:
-            if found is None or _identity(found) != _identity(last):
-                raise HistoryLost(certain=True)
+        found = await self._ask(index, index)
+        if found is None or _identity(found) != _identity(last):
+            raise HistoryLost(certain=True)
         self._doubtful = False
 
     async def _ask(self, index: int, least: int) -> NodeOp | None:

@@ -11,6 +11,7 @@ from txetcd.backoff import Backoff
 from txetcd.errors import BackoffsExhausted, KeyNotFound, NotDir, ServiceClosed, UnexpectedResponse
 from txetcd.keys.changes import Changes, HistoryLost
 from txetcd.keys.session import Session
+from txetcd.keys.snapshot import Snapshot
 from txetcd.model.node import NodeOp
 from txetcd.model.op import Get
 
@@ -51,6 +52,8 @@ class Poll:
         self._recursive = recursive
         self._backoff = backoff
         self._changes: Changes | None = None
+        # What was told last, as long as no change has been told since.
+        self._snapshot: Snapshot | None = None
         self._lost: HistoryLost | None = None
         if after_index is None:
             self._lost = HistoryLost(certain=True)
@@ -85,20 +88,24 @@ class Poll:
                 raise
             except Exception as error:
                 raise self.failed(error) from None
-            self._succeeded()
             if op is not None:
+                self._succeeded()
                 return op
 
     async def _step(self) -> NodeOp | None:
         if self._changes is not None and self._lost is None:
             try:
-                return await self._changes.next()
+                change = await self._changes.next()
             except HistoryLost as lost:
                 self._lost = lost
+            else:
+                self._snapshot = None
+                return change
         return await self._read()
 
     async def _read(self) -> NodeOp | None:
         """A snapshot; None if the history turns out not to be lost."""
+        op: NodeOp | None = None
         missing: KeyNotFound | NotDir | None = None
         try:
             op = await self._session(Get(self._path, self._recursive, quorum=True))
@@ -107,15 +114,24 @@ class Poll:
             missing, index = error, error.index
         if index == 0:
             raise UnexpectedResponse(200, reason="the server tells no index (X-Etcd-Index)")
+        snapshot = Snapshot(op, self._recursive)
         lost, self._lost = self._lost, None
-        cursor = 0 if self._changes is None else self._changes.index
-        if lost is not None and not lost.certain and index + 1 >= cursor:
-            # The member that was asked was behind; the cluster is not.
+        if lost is not None and not lost.certain and self._goes_on(index, snapshot):
             return None
-        self._changes = self._follow(index + 1)
+        self._changes, self._snapshot = self._follow(index + 1), snapshot
         if missing is not None:
             raise missing
         return op
+
+    def _goes_on(self, index: int, snapshot: Snapshot) -> bool:
+        """Whether what was read belongs to the history that is followed; if so, go on."""
+        if self._changes is None or index + 1 < self._changes.index:
+            return False
+        known = self._snapshot
+        if known is not None and not known.is_continued_by(snapshot, self._changes.index):
+            return False
+        self._changes.trust()
+        return True
 
     def _follow(self, index: int) -> Changes:
         return Changes(self._session, self._path, self._recursive, index)
