@@ -197,6 +197,47 @@ class WitnessTests(Case):
         self.assertIn("closed", repr(registration))
 
 
+class ResumptionTests(Case):
+    """Going on after an index that an earlier watch has reached."""
+
+    def resume(self, index):
+        events = self.key.events(recursive=True, after_index=index)
+        self.registrations.append(events.register(self.told.append))
+
+    def test_changes_since_the_index_are_told_without_a_snapshot(self):
+        first = self.store.set("/w/a", b"1")
+        self.store.set("/w/a", b"2")
+        self.resume(first.node.modified_index)
+        self.store.set("/w/a", b"3")
+        self.assertEqual([op.node.value for op in self.told], [b"2", b"3"])
+
+    def test_a_broken_connection_before_the_first_change_loses_nothing(self):
+        first = self.store.set("/w/a", b"1")
+        self.resume(first.node.modified_index)
+        self.store.cut()
+        self.store.set("/w/a", b"2")
+        self.clock.advance(1)
+        self.assertEqual(self.actions(), [ReplyLost, Action.SET])
+
+    def test_changes_that_are_no_longer_kept_are_covered_by_a_snapshot(self):
+        first = self.store.set("/w/a", b"1")
+        for _ in range(30):
+            self.store.set("/w/b")
+        self.resume(first.node.modified_index)
+        self.assertEqual(self.actions(), [Action.GET])
+
+    def test_an_index_that_the_store_has_not_reached_begins_with_a_snapshot(self):
+        self.store.set("/w/a", b"1")
+        self.resume(1000)
+        self.clock.advance(1)
+        self.assertEqual(self.actions(), [Action.GET])
+
+    def test_an_index_that_cannot_be_is_refused_and_named(self):
+        for index in (-1, 2**64):
+            error = self.assertRaises(ValueError, self.key.events, after_index=index)
+            self.assertIn(str(index), str(error))
+
+
 class IterationTests(Case):
     def iterate(self, count=100, **options):
         """Take so many events in a coroutine."""
