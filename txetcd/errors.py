@@ -32,12 +32,14 @@ __all__ = [
     "InvalidForm",
     "KeyNotFound",
     "LeaderElect",
+    "MalformedResponse",
     "NetworkError",
     "NodeExist",
     "NotDir",
     "NotFile",
     "NotSent",
     "PrevValueRequired",
+    "QueueFull",
     "RaftInternal",
     "RefreshTtlRequired",
     "RefreshValue",
@@ -216,6 +218,18 @@ class UnexpectedResponse(TxetcdError):
     def describe(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
         return f"unexpected response, status {self.status}{reason}; body begins {self.body!r}"
+
+
+class MalformedResponse(UnexpectedResponse):
+    """What came back is not HTTP/1.1, breaks its rules, or goes beyond a limit on its head.
+
+    Its ``status`` is 0 where none could be read.
+    """
+
+    def describe(self) -> str:
+        status = f", status {self.status}" if self.status else ""
+        begins = f"; it begins {self.body!r}" if self.body else ""
+        return f"not a response of HTTP/1.1{status}: {self.reason}{begins}"
 
 
 class ResponseTooLarge(UnexpectedResponse):
@@ -449,6 +463,12 @@ class BackoffsExhausted(TxetcdError):
 
     def describe(self) -> str:
         return f"gave up on {self.subject} after {len(self.reasons)} failures; last: {self.cause}"
+
+
+class QueueFull(TxetcdError):
+    """As many wait already as may, so the request was not begun."""
+
+    retryable = True
 
 
 class AmbiguousWrite(TxetcdError):
