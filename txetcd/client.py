@@ -13,14 +13,18 @@ from txetcd.clock import Clock
 from txetcd.filters import Retry, Timeout
 from txetcd.http.authentication import BasicAuthentication
 from txetcd.http.message import Request, Response
-from txetcd.http.pooled import pooled_service
-from txetcd.http.treq import parse_url, redacted
+from txetcd.http.tls import TLS
+from txetcd.http.transports import direct_service, treq_service
+from txetcd.http.url import parse_url, redacted
 from txetcd.keys import Key, Session
 from txetcd.model import NodeOp, Op, Version
 from txetcd.service import Service, Status
 from txetcd.stack import Layer, Stack
 
 __all__ = ["DEFAULT_TIMEOUT", "Etcd", "connect", "default_stack"]
+
+#: What carries requests, by the names that `connect` knows.
+TRANSPORTS = {"treq": treq_service, "direct": direct_service}
 
 #: How long an operation may take in all, in seconds.
 DEFAULT_TIMEOUT = 10.0
@@ -100,6 +104,7 @@ def connect(
     reactor: Any = None,
     timeout: float = DEFAULT_TIMEOUT,
     auth: tuple[str, str] | None = None,
+    tls: TLS | None = None,
     stack: Callable[[Stack], Stack] | None = None,
 ) -> Etcd:
     """Make a client of one server, or of the members of one cluster.
@@ -109,11 +114,14 @@ def connect(
     Args:
         endpoints: A URL, several between commas, or an iterable of either.
         api: The protocol: ``"v2"``.
-        transport: What carries it: ``"treq"``.
+        transport: What carries it: ``"treq"``, or ``"direct"``, which does the same with
+            nothing in between and in about half the time.
         reactor: Makes connections and tells the time; the global one if None.
         timeout: How long an operation may take in all, in seconds; a wait may take
             any time.  One attempt may take half of it.
         auth: A user and a password, sent with each request.
+        tls: What ``https`` servers are verified by, and what they are shown; the
+            platform's authorities, and no certificate, if None.
         stack: Given the default stack, returns the one to use: a filter can be put
             anywhere in it, and any of its filters replaced or removed.
 
@@ -127,16 +135,17 @@ def connect(
     .. versionadded:: 0.1
     """
     urls = _urls(endpoints)
-    for name, value, known in (("api", api, "v2"), ("transport", transport, "treq")):
-        if value != known:
-            raise ValueError(f"{name} must be {known!r}, not {value!r}")
+    for name, value, known in (("api", api, ["v2"]), ("transport", transport, [*TRANSPORTS])):
+        if value not in known:
+            raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, not {value!r}")
     reactor = _reactor() if reactor is None else reactor
     layers = default_stack(reactor, timeout=timeout, auth=auth)
     if stack is not None:
         layers = stack(layers)
         if not isinstance(layers, Stack):
             raise TypeError(f"stack= must return a Stack, not {layers!r}")
-    services = [pooled_service(reactor, url, connect_timeout=timeout / 2) for url in urls]
+    carry = TRANSPORTS[transport]
+    services = [carry(reactor, url, tls=tls, connect_timeout=timeout / 2) for url in urls]
     bottom: Service[Request, Response] = (
         services[0] if len(services) == 1 else Failover(services)
     )

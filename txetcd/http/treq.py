@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
@@ -21,7 +20,6 @@ from twisted.internet.error import (
     DNSLookupError,
 )
 from twisted.internet.protocol import Protocol
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import GzipDecoder, ResponseDone
 from twisted.web.error import SchemeNotSupported
@@ -35,21 +33,20 @@ from txetcd.errors import (
     TxetcdError,
     UnexpectedResponse,
 )
+from txetcd.http.agent_response import AgentResponse
+from txetcd.http.exchange import tell_head
+from txetcd.http.h1.limits import DEFAULT_MAX_BODY
 from txetcd.http.headers import Headers
 from txetcd.http.message import Request, Response
+from txetcd.http.stream import StreamedResponse
+from txetcd.http.url import parse_url
 from txetcd.inflight import InFlight
 from txetcd.service import Service, Status
 
-__all__ = ["DEFAULT_MAX_BODY", "TreqService", "parse_url", "redacted"]
-
-#: A recursive get of a large tree is the longest reply there is; 64 MiB holds
-#: some 500,000 small keys.
-DEFAULT_MAX_BODY = 64 * 1024 * 1024
+__all__ = ["TreqService"]
 
 #: What Twisted raises only when no byte was written.
 _NOT_WRITTEN = (ConnectError, DNSLookupError, SchemeNotSupported)
-
-_log = Logger()
 
 
 class TreqService(Service[Request, Response]):
@@ -146,24 +143,40 @@ class _Exchange:
         request = self._request
         return client.request(
             request.method,
-            _as_it_is(self._url + request.target),
+            _Encoded(self._url + request.target),
             headers=_wire_headers(request.headers),
             data=_Payload(request.body) if request.body or request.is_write else None,
             allow_redirects=False,
             unbuffered=True,
         )
 
-    def _read(self, reply: Any) -> Deferred[bytes]:
-        self._head = Response(reply.code, _headers(reply), endpoint=self._url)
+    def _read(self, reply: Any) -> Deferred[bytes] | bytes:
+        # Our own agent has checked its response, and has it whole as a rule: taking it as
+        # it is saves 20 µs of the 60 that treq and this service cost.
+        streamed = _streamed(reply)
+        if streamed is not None:
+            self._head = streamed.with_body(b"")
+        else:
+            self._head = Response(reply.code, _headers(reply), endpoint=self._url)
         if self._request.on_head is not None:
-            _tell(self._request.on_head, self._head)
+            tell_head(self._request.on_head, self._head)
         if self._cancelled:
             _abandon(reply)
             raise CancelledError
-        wrong = _wrong_head(self._head, reply)
+        whole = streamed.body.take() if streamed is not None else None
+        if whole is not None:
+            if len(whole) > self._max_body:
+                raise _too_large(self._head, self._max_body, whole)
+            return whole
+        return self._read_body(reply, "" if streamed else _wrong_head(self._head, reply))
+
+    def _read_body(self, reply: Any, wrong: str) -> Deferred[bytes]:
         if wrong:
             _abandon(reply)
             raise UnexpectedResponse(self._head.status, reason=wrong)
+        if isinstance(reply.length, int) and reply.length > self._max_body:
+            _abandon(reply)
+            raise _too_large(self._head, self._max_body)
         body = _Body(self._max_body, self._head)
         reply.deliverBody(body)
         return body.finished
@@ -196,57 +209,6 @@ class _Exchange:
         self._fail(error, error)
 
 
-def parse_url(url: str) -> str:
-    """The URL of a server, checked, without a slash at its end.
-
-    Raises:
-        ValueError: It has no scheme ``http`` or ``https``, or no host, or it
-            carries credentials, a query or a fragment, or the host can be neither
-            a name nor an address.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        # The words of the error quote what may be part of a password.
-        why = "" if "@" in url else f": {error}"
-        raise ValueError(f"{redacted(url)} is not a URL{why}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(
-            f"{redacted(url)} is not an endpoint: give a scheme and a host, "
-            "for example 'http://127.0.0.1:2379'"
-        )
-    if "@" in parts.netloc:
-        raise ValueError(f"{redacted(url)} carries credentials: pass auth=(user, password)")
-    odd = " " in url or not url.isascii() or not url.isprintable() or parts.netloc.endswith(":")
-    if odd or parts.query or parts.fragment:
-        raise ValueError(f"{redacted(url)} is not an endpoint: scheme, host, port and path only")
-    if port == 0:
-        raise ValueError(f"{redacted(url)} is not an endpoint: port 0 cannot be connected to")
-    try:
-        _check_host(url)
-    except ValueError as error:
-        raise ValueError(f"{redacted(url)} is not an endpoint: {error}") from None
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
-def _check_host(url: str) -> None:
-    """Refuse a host that Twisted would refuse at the first request."""
-    parsed = EncodedURL.from_text(url)
-    if ":" not in parsed.host:
-        parsed.to_uri()
-
-
-def redacted(url: str) -> str:
-    """A URL, or several, as an error may show it: without credentials."""
-    head, at, tail = url.rpartition("@")
-    if not at:
-        return repr(url)
-    scheme, colon, _ = head.partition("://")
-    # Without a scheme, what stands there may be the user and the password.
-    return repr(f"{scheme}://<secret>@{tail}" if colon and scheme.isalpha() else f"<secret>@{tail}")
-
-
 def _translate(error: Any) -> TxetcdError:
     """The typed error for whatever came out of treq and Twisted."""
     if isinstance(error, TxetcdError):
@@ -255,13 +217,22 @@ def _translate(error: Any) -> TxetcdError:
         return RequestCancelled(sent=True)
     if isinstance(error, ConnectingCancelledError):
         return RequestCancelled(sent=False)
-    failures = [each for each in getattr(error, "reasons", ()) if isinstance(each, Failure)]
-    reasons = [each.value for each in failures if each.value is not None]
-    if any(isinstance(reason, CancelledError) for reason in reasons):
-        return RequestCancelled(sent=True)
     # RequestNotSent has no public name in Twisted.
     if isinstance(error, _NOT_WRITTEN) or type(error).__name__ == "RequestNotSent":
         return _not_sent(error)
+    return _from_reasons(error)
+
+
+def _from_reasons(error: Any) -> TxetcdError:
+    """The typed error for one that holds others."""
+    failures = [each for each in getattr(error, "reasons", ()) if isinstance(each, Failure)]
+    reasons = [each.value for each in failures if each.value is not None]
+    for reason in reasons:
+        if isinstance(reason, TxetcdError):
+            # Our own agent knows better than the words that it has to use.
+            return reason
+    if any(isinstance(reason, CancelledError) for reason in reasons):
+        return RequestCancelled(sent=True)
     words = "; ".join(map(_words, reasons)) or _words(error)
     return ReplyLost(f"the request was sent and its reply was lost: {words}", error)
 
@@ -274,6 +245,12 @@ def _not_sent(error: Exception) -> TxetcdError:
 
 def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _streamed(reply: Any) -> StreamedResponse | None:
+    """The response that treq has wrapped, if it is one of our own agent's."""
+    original = getattr(reply, "original", None)
+    return original.streamed if type(original) is AgentResponse else None
 
 
 def _headers(reply: Any) -> Headers:
@@ -319,23 +296,12 @@ def _decodes(reply: Any) -> bool:
     return False
 
 
-def _tell(on_head: Callable[[Response], None], head: Response) -> None:
-    try:
-        on_head(head)
-    except Exception:
-        _log.failure("on_head raised; the response is read on")
-
-
-def _as_it_is(url: str) -> Any:
-    """A URL that treq takes for encoded already, where it would stumble over it.
-
-    It encodes the host as a name, which an IPv6 address is not.
-    """
-    return _Encoded(url) if "[" in url else url
-
-
 class _Encoded(EncodedURL):
-    """A URL that is nothing but its text."""
+    """A URL that is nothing but its text, which treq takes for encoded already.
+
+    treq would take it apart and encode its host once more, for 150 µs; and it would
+    stumble over an IPv6 address, which is not a name that can be encoded.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -380,6 +346,10 @@ def _wire_headers(headers: Headers) -> WebHeaders:
     return _WireHeaders(fields)
 
 
+def _too_large(head: Response, limit: int, shown: bytes = b"") -> ResponseTooLarge:
+    return ResponseTooLarge(head.status, shown, f"the body is longer than {limit} bytes")
+
+
 _DONE = Failure(ResponseDone())
 
 
@@ -398,11 +368,10 @@ class _Body(Protocol):
         if self._length <= self._limit:
             self._pieces.append(data)
             return
-        self.stop()
         if not self.finished.called:
-            shown, limit = b"".join(self._pieces) + data, self._limit
-            reason = f"the body is longer than {limit} bytes"
-            self.finished.errback(ResponseTooLarge(self._head.status, shown[:200], reason))
+            shown = b"".join(self._pieces) + data
+            self.finished.errback(_too_large(self._head, self._limit, shown))
+        self.stop()
 
     def connectionLost(self, reason: Failure = _DONE) -> None:
         if self.finished.called:

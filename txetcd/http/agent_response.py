@@ -1,0 +1,143 @@
+"""A streamed response as Twisted's ``IResponse``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone, ResponseFailed
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers as WebHeaders
+from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
+from zope.interface import implementer
+
+from txetcd.errors import TxetcdError
+from txetcd.http.received_headers import ReceivedHeaders
+from txetcd.http.stream import Body, StreamedResponse
+
+__all__ = ["AgentRequest", "AgentResponse"]
+
+
+@implementer(IClientRequest)
+@attrs.frozen(repr=False)
+class AgentRequest:
+    """The request that a response answers.
+
+    Attributes:
+        method: Its method.
+        absoluteURI: Its URI.
+        headers: The header fields that were asked for.
+    """
+
+    method: bytes
+    absoluteURI: bytes
+    headers: WebHeaders
+
+    def __repr__(self) -> str:
+        return f"<AgentRequest {self.method!r} {self.absoluteURI!r}>"
+
+
+@implementer(IResponse)
+class AgentResponse:
+    """A response of `Agent`: Twisted's ``IResponse`` in all it promises.
+
+    Args:
+        streamed: The response.
+        request: What it answers.
+
+    Attributes:
+        streamed: The response.
+    """
+
+    previousResponse: Any = None
+
+    def __init__(self, streamed: StreamedResponse, request: AgentRequest) -> None:
+        head = streamed.head
+        self.streamed = streamed
+        self.version = (b"HTTP", 1, head.minor_version)
+        self.code = head.status
+        self.phrase = head.reason
+        self.headers = ReceivedHeaders(head.fields)
+        self.length: Any = _length(head.length, request.method)
+        self.request = request
+
+    def deliverBody(self, protocol: Any) -> None:
+        """Have a protocol receive the body; it is told of the end by ``connectionLost``.
+
+        Raises:
+            RuntimeError: The body has a reader already.
+        """
+        body = self.streamed.body
+        sink = _ProtocolSink(protocol)
+        body.claim(sink)
+        protocol.makeConnection(_BodyTransport(body))
+        body.resume()
+
+    def setPreviousResponse(self, previousResponse: Any) -> None:
+        """Note the response before a redirect."""
+        self.previousResponse = previousResponse
+
+    def __repr__(self) -> str:
+        return f"<AgentResponse {self.code}>"
+
+
+def _length(length: int | None, method: bytes) -> Any:
+    if method == b"HEAD":
+        return 0
+    return UNKNOWN_LENGTH if length is None else length
+
+
+class _ProtocolSink:
+    """Tells a protocol of a body, in Twisted's words."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self.received = protocol.dataReceived
+
+    def ended(self, error: TxetcdError | None) -> None:
+        self._protocol.connectionLost(Failure(_reason(error)))
+
+
+def _reason(error: TxetcdError | None) -> Exception:
+    if error is None:
+        return ResponseDone("Response body fully received")
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, PotentialDataLoss):
+        return cause
+    return ResponseFailed([Failure(error)])
+
+
+@implementer(IPushProducer, ITransport)
+class _BodyTransport:
+    """What a protocol that receives a body has for a transport."""
+
+    disconnecting = False
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def pauseProducing(self) -> None:
+        self._body.pause()
+
+    def resumeProducing(self) -> None:
+        self._body.resume()
+
+    def stopProducing(self) -> None:
+        self._body.hang_up()
+
+    loseConnection = stopProducing
+    abortConnection = stopProducing
+
+    def write(self, data: bytes) -> None:
+        raise TypeError("the body of a response cannot be written to")
+
+    def writeSequence(self, data: Any) -> None:
+        raise TypeError("the body of a response cannot be written to")
+
+    def getPeer(self) -> Any:
+        return None
+
+    def getHost(self) -> Any:
+        return None

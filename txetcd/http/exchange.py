@@ -1,0 +1,200 @@
+"""One request and its response, whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.http import PotentialDataLoss
+
+from txetcd.errors import ReplyLost, RequestCancelled, TxetcdError
+from txetcd.http.h1 import End, Head
+from txetcd.http.headers import Headers
+from txetcd.http.message import Request, Response
+
+if TYPE_CHECKING:
+    from txetcd.http.connection import Connection
+    from txetcd.http.pool import Pool
+
+__all__ = ["Exchange", "Waiter", "WholeExchange", "headers_of", "tell_head", "uncertain"]
+
+_log = Logger()
+
+
+class Waiter:
+    """Who wants a connection of a pool.
+
+    Attributes:
+        pool: Where it waits for one; None if it does not.
+    """
+
+    __slots__ = ("pool",)
+
+    def __init__(self) -> None:
+        self.pool: Pool | None = None
+
+    def connected(self, connection: Connection) -> None:
+        """Have a connection."""
+        raise NotImplementedError
+
+    def failed(self, error: TxetcdError) -> None:
+        """Have none, now or ever."""
+        raise NotImplementedError
+
+
+class Exchange(Waiter):
+    """One request on its way, and whatever is told of its response.
+
+    It may have to wait in a pool for a connection; then it is on that connection until
+    it has ended.  It ends once, by `finished` or by `failed`, or because whoever wants
+    it gives it up with `give_up`.
+
+    Args:
+        wire: The bytes of the request.
+        method: Its method.
+        accept_encoded: Whether it asks for a ``Content-Encoding``.
+        max_body: The longest body that is read, in bytes; as the connection's limits say
+            if None.
+
+    Attributes:
+        connection: What carries it; None before and after that.
+        is_sent: Whether all of the request has been written.
+        takes_whole: Whether it may be told of a response at once, by `whole_received`.
+    """
+
+    __slots__ = (
+        "accept_encoded",
+        "connection",
+        "is_sent",
+        "max_body",
+        "method",
+        "takes_whole",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        wire: bytes,
+        method: str,
+        accept_encoded: bool = False,
+        max_body: int | None = None,
+    ) -> None:
+        self.wire = wire
+        self.method = method
+        self.accept_encoded = accept_encoded
+        self.max_body = max_body
+        self.is_sent = self.takes_whole = True
+        self.pool = None
+        self.connection: Connection | None = None
+
+    def connected(self, connection: Connection) -> None:
+        connection.begin(self)
+
+    def give_up(self) -> bool:
+        """Wait no longer, or close the connection.
+
+        Returns:
+            Whether the request may have been sent.
+        """
+        pool, self.pool = self.pool, None
+        connection, self.connection = self.connection, None
+        if pool is not None:
+            pool.abandon(self)
+        if connection is not None:
+            connection.abort()
+        return connection is not None
+
+    def whole_received(self, head: Head, body: bytes, end: End) -> None:
+        """All of the response has come at once; the connection is free already."""
+        raise NotImplementedError
+
+    def head_received(self, head: Head) -> None:
+        """The head has come."""
+        raise NotImplementedError
+
+    def body_received(self, data: bytes) -> None:
+        """A piece of the body has come."""
+        raise NotImplementedError
+
+    def finished(self, end: End) -> None:
+        """The response has ended; the connection is free already."""
+        raise NotImplementedError
+
+
+class WholeExchange(Exchange):
+    """One whose response is kept until it is whole.
+
+    Args:
+        request: The request.
+        wire: Its bytes.
+        url: The server, for messages.
+
+    Attributes:
+        response: The Deferred of the `Response`.
+    """
+
+    __slots__ = ("_head", "_pieces", "_request", "_url", "response")
+
+    def __init__(self, request: Request, wire: bytes, url: str) -> None:
+        super().__init__(wire, request.method)
+        # Who wants to know of the head may cancel the request then.
+        self.takes_whole = request.on_head is None
+        self._request = request
+        self._url = url
+        self._head: Head | None = None
+        self._pieces: list[bytes] = []
+        self.response: Deferred[Response] = Deferred(self._cancelled)
+
+    def whole_received(self, head: Head, body: bytes, end: End) -> None:
+        self.response.callback(self._response(head, body))
+
+    def head_received(self, head: Head) -> None:
+        self._head = head
+        told = self._request.on_head
+        if told is not None:
+            tell_head(told, self._response(head, b""))
+
+    def body_received(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def finished(self, end: End) -> None:
+        head = self._head
+        assert head is not None
+        if not end.certain:
+            self.failed(uncertain())
+            return
+        pieces = self._pieces
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self.response.callback(self._response(head, body))
+
+    def failed(self, error: TxetcdError) -> None:
+        error.locate(endpoint=self._url)
+        self.response.errback(error)
+
+    def _response(self, head: Head, body: bytes) -> Response:
+        return Response(head.status, headers_of(head), body, self._url)
+
+    def _cancelled(self, _: Deferred[Response]) -> None:
+        self.failed(RequestCancelled(sent=self.give_up()))
+
+
+def uncertain() -> ReplyLost:
+    """The error of a body that ended with the connection, and may have been cut short."""
+    return ReplyLost("nothing tells whether the body of the reply was whole", PotentialDataLoss())
+
+
+def tell_head(told: Callable[[Response], None], head: Response) -> None:
+    """Tell of a head; what is told is free to raise."""
+    try:
+        told(head)
+    except Exception:
+        _log.failure("on_head raised; the response is read on")
+
+
+def headers_of(head: Head) -> Headers:
+    """The header fields of a head, as text."""
+    return Headers._received(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in head.fields
+    )

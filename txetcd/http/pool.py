@@ -1,0 +1,395 @@
+"""Connections to one server, kept for the next request."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from txetcd.clock import Clock, DelayedCall
+from txetcd.errors import NotSent, QueueFull, RequestCancelled, ServiceClosed, TxetcdError
+from txetcd.http.connection import Connection
+from txetcd.http.exchange import Waiter
+from txetcd.http.h1 import DEFAULT_LIMITS, Limits
+from txetcd.http.message import Request, Response
+from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, Census, PoolLimits, Step, next_step
+from txetcd.http.tls import explain
+from txetcd.http.url import Server
+from txetcd.service import Service, ServiceFactory, Status
+
+__all__ = ["DEFAULT_CONNECT_TIMEOUT", "Pool"]
+
+#: How long connecting may take, with a TLS handshake, in seconds.
+DEFAULT_CONNECT_TIMEOUT = 5.0
+
+
+class Pool(ServiceFactory[Request, Response]):
+    """Connections to one server.
+
+    As a service factory it hands a connection out; closing that service gives the
+    connection back.  The one that was used last is used next, so that those which are
+    not needed grow old and go.  What comes first is served first.
+
+    A connection is asked of its health before it is used again: one that the server
+    has closed meanwhile, or on which it has spoken unasked, costs no request.
+
+    The Deferred of a service fails with `NotSent` where no connection could be made,
+    `QueueFull` where too many wait for one, and `ServiceClosed`.  Cancelling it stops
+    waiting, and making a connection that nobody else waits for.
+
+    Args:
+        endpoint: Makes the connections: an ``IStreamClientEndpoint``.
+        server: The server, as requests and errors are to name it.
+        clock: Tells when a connection has been idle for too long.
+        limits: How many connections, and how long they are kept.
+        connect_timeout: How long making one may take, in seconds.
+        response_limits: How much of a response is read.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        endpoint: Any,
+        server: Server,
+        clock: Clock,
+        *,
+        limits: PoolLimits = DEFAULT_POOL_LIMITS,
+        connect_timeout: float = DEFAULT_CONNECT_TIMEOUT,
+        response_limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        if not connect_timeout > 0:
+            raise ValueError(f"connect_timeout must be more than 0 s, not {connect_timeout!r}")
+        self.server = server
+        self._endpoint = endpoint
+        self._clock = clock
+        self._limits = limits
+        self._connect_timeout = connect_timeout
+        self._response_limits = response_limits
+        # With when they became idle; the one that was used last is the last.
+        self._idle: OrderedDict[Connection, float] = OrderedDict()
+        self._busy: set[Connection] = set()
+        # Of the busy ones, those that stay so until they are given back.
+        self._leased: set[Connection] = set()
+        self._attempts: OrderedDict[_Attempt, None] = OrderedDict()
+        self._waiting: OrderedDict[Waiter, None] = OrderedDict()
+        # Closed, but not yet gone from the reactor.
+        self._leaving: set[Connection] = set()
+        self._expiry: DelayedCall | None = None
+        self._is_closed = False
+        self._closing: list[Deferred[None]] = []
+
+    # --- what is asked of it --------------------------------------------------------
+
+    def apply(self) -> Deferred[Service[Request, Response]]:
+        lease = _Lease(self)
+        self.submit(lease)
+        return lease.service
+
+    def submit(self, waiter: Waiter) -> None:
+        """Have a connection given to a waiter, now or when there is one."""
+        if self._is_closed:
+            waiter.failed(ServiceClosed())
+            return
+        if self._idle and not self._waiting:
+            connection = self._take()
+            if connection is not None:
+                waiter.connected(connection)
+                return
+        waiter.pool = self
+        self._waiting[waiter] = None
+        self._settle()
+
+    def abandon(self, waiter: Waiter) -> None:
+        """Forget a waiter."""
+        self._waiting.pop(waiter, None)
+        self._settle()
+
+    def lease(self, connection: Connection) -> None:
+        """Keep a connection for its user until it is given back, not for one request."""
+        self._leased.add(connection)
+
+    def give_back(self, connection: Connection) -> None:
+        """Take back a connection; it is closed if its last request has not ended."""
+        self._leased.discard(connection)
+        if connection.status is Status.OPEN:
+            self.released(connection)
+        else:
+            connection.close()
+
+    def close(self) -> Deferred[None]:
+        """Close all connections; what is under way or waits fails with `ServiceClosed`.
+
+        Returns:
+            A Deferred that fires with None when nothing is left in the reactor.
+        """
+        self._is_closed = True
+        self._stop_expiry()
+        for attempt in list(self._attempts):
+            self._attempts.pop(attempt, None)
+            attempt.cancel()
+        while self._waiting:
+            self._next_waiter().failed(ServiceClosed())
+        for connection in [*self._idle, *self._busy]:
+            connection.close()
+        if not self._leaving:
+            return succeed(None)
+        self._closing.append(Deferred())
+        return self._closing[-1]
+
+    @property
+    def status(self) -> Status:
+        if self._is_closed:
+            return Status.CLOSED
+        census = self._census()
+        used = census.busy + census.connecting
+        return Status.OPEN if used < self._limits.connections else Status.BUSY
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it: no connection, and nobody who waits for one."""
+        return self._census() == Census() and not self._leaving
+
+    def __repr__(self) -> str:
+        census = self._census()
+        state = "closed" if self._is_closed else f"of {self._limits.connections}"
+        return (
+            f"<Pool of {self.server.url}: {census.idle} idle, {census.busy} busy, "
+            f"{census.connecting} connecting, {census.waiting} waiting, {state}>"
+        )
+
+    # --- what becomes of its connections -----------------------------------------------
+
+    def released(self, connection: Connection) -> None:
+        if connection in self._leased or self._is_closed:
+            return
+        self._busy.discard(connection)
+        self._keep(connection)
+
+    def discarded(self, connection: Connection) -> None:
+        self._idle.pop(connection, None)
+        self._busy.discard(connection)
+        self._leased.discard(connection)
+        self._leaving.add(connection)
+        self._settle()
+
+    def lost(self, connection: Connection) -> None:
+        self._leaving.discard(connection)
+        if self._is_closed and not self._leaving:
+            waiting, self._closing = self._closing, []
+            for each in waiting:
+                each.callback(None)
+
+    def made(self, attempt: _Attempt, connection: Connection) -> None:
+        """An attempt has made a connection."""
+        if self._attempts.pop(attempt, _GONE) is _GONE:
+            connection.abort()
+        elif connection.status is Status.OPEN:
+            self._keep(connection)
+        else:
+            self._settle()
+
+    def not_made(self, attempt: _Attempt, error: NotSent) -> None:
+        """An attempt has failed, and with it whoever has waited longest."""
+        if self._attempts.pop(attempt, _GONE) is _GONE:
+            return
+        if self._waiting:
+            self._next_waiter().failed(error)
+        self._settle()
+
+    # --- its steps ---------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Do whatever is to be done, one step after the other."""
+        if self._is_closed:
+            return
+        while step := next_step(self._census(), self._limits):
+            _STEPS[step](self)
+
+    def _census(self) -> Census:
+        return Census(
+            len(self._idle), len(self._busy), len(self._attempts), len(self._waiting)
+        )
+
+    def _hand_over(self) -> None:
+        connection = self._take()
+        if connection is not None:
+            self._next_waiter().connected(connection)
+
+    def _connect(self) -> None:
+        attempt = _Attempt(self)
+        self._attempts[attempt] = None
+        attempt.begin(self._endpoint, self._connection, self._clock, self._connect_timeout)
+
+    def _give_up(self) -> None:
+        attempt, _ = self._attempts.popitem()
+        attempt.cancel()
+
+    def _refuse(self) -> None:
+        waiter, _ = self._waiting.popitem()
+        waiter.pool = None
+        waiting = self._limits.waiting
+        waiter.failed(QueueFull(f"{waiting} requests wait for a connection already"))
+
+    def _next_waiter(self) -> Waiter:
+        waiter, _ = self._waiting.popitem(last=False)
+        waiter.pool = None
+        return waiter
+
+    def _connection(self) -> Connection:
+        return Connection(self.server, self._response_limits, self)
+
+    # --- idle connections ---------------------------------------------------------------
+
+    def _take(self) -> Connection | None:
+        """The idle connection that was used last, if it is of use still."""
+        connection, _ = self._idle.popitem()
+        if connection.is_stale:
+            connection.abort()
+            return None
+        self._busy.add(connection)
+        return connection
+
+    def _keep(self, connection: Connection) -> None:
+        self._idle[connection] = self._clock.seconds()
+        if self._waiting or self._attempts:
+            self._settle()
+        if self._expiry is None and self._idle:
+            self._expiry = self._clock.callLater(self._limits.idle_time, self._expire)
+
+    def _expire(self) -> None:
+        """Close what has been idle for too long; one delayed call serves all."""
+        self._expiry = None
+        oldest = self._clock.seconds() - self._limits.idle_time
+        while self._idle:
+            connection, since = next(iter(self._idle.items()))
+            if since > oldest:
+                self._expiry = self._clock.callLater(since - oldest, self._expire)
+                return
+            connection.abort()
+
+    def _stop_expiry(self) -> None:
+        expiry, self._expiry = self._expiry, None
+        if expiry is not None:
+            expiry.cancel()
+
+
+_GONE = object()
+
+_STEPS = {
+    Step.HAND_OVER: Pool._hand_over,
+    Step.CONNECT: Pool._connect,
+    Step.GIVE_UP: Pool._give_up,
+    Step.REFUSE: Pool._refuse,
+}
+
+
+class _Attempt:
+    """The making of one connection, in so much time."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._timer: DelayedCall | None = None
+        self._under_way: Deferred[Any] = Deferred()
+
+    def begin(self, endpoint: Any, make: Any, clock: Clock, timeout: float) -> None:
+        self._timeout = timeout
+        self._timer = clock.callLater(timeout, self._expire)
+        try:
+            self._under_way = endpoint.connect(_Connections(make))
+        except Exception:
+            # An endpoint of a user's own may well raise.
+            self._failed(Failure())
+            return
+        self._under_way.addCallback(_ready).addCallbacks(self._made, self._failed)
+
+    def cancel(self) -> None:
+        """Make it no more."""
+        self._stop_timer()
+        self._under_way.cancel()
+
+    def _made(self, connection: Connection) -> None:
+        self._stop_timer()
+        self._pool.made(self, connection)
+
+    def _failed(self, failure: Failure) -> None:
+        self._stop_timer()
+        error: Any = failure.value
+        if not isinstance(error, NotSent):
+            error = NotSent(f"the request was not sent: {explain(error)}", error)
+        self._pool.not_made(self, error)
+
+    def _expire(self) -> None:
+        self._pool.not_made(self, NotSent(f"no connection within {self._timeout:g} s"))
+        self._under_way.cancel()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+def _ready(connection: Connection) -> Deferred[Connection]:
+    return connection.ready
+
+
+class _Connections(Factory):
+    """Makes protocols of a function, and says nothing in the log."""
+
+    noisy = False
+
+    def __init__(self, make: Any) -> None:
+        self._make = make
+
+    def buildProtocol(self, addr: object) -> Any:
+        return self._make()
+
+
+class _Lease(Waiter):
+    """Waits for a connection that it keeps until it is closed."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._lessor = pool
+        self.service: Deferred[Service[Request, Response]] = Deferred(self._cancelled)
+
+    def connected(self, connection: Connection) -> None:
+        self._lessor.lease(connection)
+        self.service.callback(_Leased(self._lessor, connection))
+
+    def failed(self, error: TxetcdError) -> None:
+        error.locate(endpoint=self._lessor.server.url)
+        self.service.errback(error)
+
+    def _cancelled(self, _: object) -> None:
+        self._lessor.abandon(self)
+        self.failed(RequestCancelled(sent=False))
+
+
+class _Leased(Service[Request, Response]):
+    """A connection of a pool, until it is closed."""
+
+    def __init__(self, pool: Pool, connection: Connection) -> None:
+        self._pool = pool
+        self._connection: Connection | None = connection
+
+    def apply(self, request: Request) -> Deferred[Response]:
+        if self._connection is None:
+            raise ServiceClosed
+        return self._connection(request)
+
+    def close(self) -> Deferred[None]:
+        """Give the connection back; a request under way fails with `ServiceClosed`."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.give_back(connection)
+        return succeed(None)
+
+    @property
+    def status(self) -> Status:
+        return Status.CLOSED if self._connection is None else self._connection.status
+
+    def __repr__(self) -> str:
+        return f"<Leased {self._connection!r}>"

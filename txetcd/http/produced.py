@@ -1,0 +1,142 @@
+"""Requests whose bodies are produced while they are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IConsumer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import RequestGenerationFailed
+from twisted.web.iweb import UNKNOWN_LENGTH
+from zope.interface import implementer
+
+from txetcd.errors import TxetcdError
+from txetcd.http.connection import Connection
+from txetcd.http.h1 import End, Head
+from txetcd.http.stream import StreamedExchange
+
+__all__ = ["ProducedExchange"]
+
+_log = Logger()
+
+
+class WrongBodyLength(Exception):
+    """A producer made more or less than it had said."""
+
+
+@implementer(IConsumer)
+class ProducedExchange(StreamedExchange):
+    """One whose request has a body that an ``IBodyProducer`` makes.
+
+    The producer is paused while the socket takes no more.  It is stopped when the
+    request is given up, or answered before it has ended; the connection is closed then.
+
+    Args:
+        wire: The bytes of the head.
+        method: The method.
+        url: The server, for messages.
+        accept_encoded: Whether it asks for a ``Content-Encoding``.
+        producer: Makes the body.
+    """
+
+    __slots__ = ("_length", "_producer", "_transport", "_written")
+
+    def __init__(
+        self, wire: bytes, method: str, url: str, accept_encoded: bool, producer: Any
+    ) -> None:
+        super().__init__(wire, method, url, accept_encoded)
+        self.is_sent = False
+        self._producer = producer
+        self._length = None if producer.length is UNKNOWN_LENGTH else producer.length
+        self._written = 0
+        self._transport: Any = None
+
+    def connected(self, connection: Connection) -> None:
+        connection.begin(self)
+        if self.connection is None:
+            return
+        self._transport = connection.transport
+        self._transport.registerProducer(self._producer, True)
+        try:
+            producing = self._producer.startProducing(self)
+        except Exception:
+            self._broken(Failure())
+        else:
+            producing.addCallbacks(self._produced, self._broken)
+
+    # --- as a consumer --------------------------------------------------------------
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """A producer of a producer's own; the socket then tells it when to pause."""
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """It is done."""
+        self._transport.unregisterProducer()
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if self.is_sent or self._transport is None:
+            return
+        self._written += len(data)
+        if self._length is None:
+            # An empty chunk would be the last (RFC 9112, section 7.1).
+            if data:
+                self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        elif self._written > self._length:
+            self._broken(Failure(WrongBodyLength(f"more than {self._length} bytes")))
+        else:
+            self._transport.write(data)
+
+    # --- the end of it ------------------------------------------------------------------
+
+    def _produced(self, _: object) -> None:
+        if self._transport is None:
+            return
+        if self._length is None:
+            self._transport.write(b"0\r\n\r\n")
+        elif self._written < self._length:
+            wrong = f"{self._written} bytes instead of {self._length}"
+            self._broken(Failure(WrongBodyLength(wrong)))
+            return
+        self.is_sent = True
+        transport, self._transport = self._transport, None
+        transport.unregisterProducer()
+
+    def _broken(self, failure: Failure) -> None:
+        if self._transport is None:
+            # It was stopped, and says so.
+            return
+        self._stop()
+        self.give_up()
+        if not self.response.called:
+            self.response.errback(RequestGenerationFailed([failure]))
+
+    def _stop(self) -> None:
+        """Have the producer make no more."""
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        transport.unregisterProducer()
+        try:
+            self._producer.stopProducing()
+        except Exception:
+            _log.failure("stopping {producer!r} failed", producer=self._producer)
+
+    def give_up(self) -> bool:
+        self._stop()
+        return super().give_up()
+
+    def whole_received(self, head: Head, body: bytes, end: End) -> None:
+        self._stop()
+        super().whole_received(head, body, end)
+
+    def finished(self, end: End) -> None:
+        self._stop()
+        super().finished(end)
+
+    def failed(self, error: TxetcdError) -> None:
+        self._stop()
+        super().failed(error)

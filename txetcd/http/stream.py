@@ -1,0 +1,393 @@
+"""Responses whose bodies are read piece by piece."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import Protocol as Interface
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from txetcd.errors import RequestCancelled, ResponseTooLarge, TxetcdError
+from txetcd.http.exchange import Exchange, headers_of, tell_head, uncertain
+from txetcd.http.h1 import End, Head, encode
+from txetcd.http.h1.limits import DEFAULT_MAX_BODY
+from txetcd.http.headers import Headers
+from txetcd.http.message import Request, Response
+from txetcd.http.pool import Pool
+from txetcd.service import Filter, Service, Status
+
+__all__ = [
+    "HIGH_WATER",
+    "Body",
+    "Buffer",
+    "Sink",
+    "StreamedExchange",
+    "StreamedResponse",
+    "StreamingService",
+]
+
+#: How many bytes of a body may wait for their reader before the socket is read no more.
+HIGH_WATER = 64 * 1024
+
+
+class Sink(Interface):
+    """Who is told of a body as it comes."""
+
+    def received(self, data: bytes) -> None:
+        """The next piece."""
+
+    def ended(self, error: TxetcdError | None) -> None:
+        """It is whole, or something is wrong with it; told once."""
+
+
+class Body:
+    """The body of a response, piece by piece.
+
+    It is read once, by one reader: with `read`, with ``async for``, or by a sink that
+    `deliver` names.  No more than `HIGH_WATER` bytes, and what one read of the socket
+    brings, are kept for a reader that is slow: then the socket is read no more.
+
+    A body that is not wanted must be closed, or its connection stays taken.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, exchange: StreamedExchange) -> None:
+        self._exchange = exchange
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._error: TxetcdError | None = None
+        # By a sink, or by who has taken it whole.
+        self._claimed = False
+        self._sink: Sink | None = None
+        self._reading: Deferred[bytes] | None = None
+        self._stopped = False
+
+    # --- for its reader -----------------------------------------------------------
+
+    def read(self) -> Deferred[bytes]:
+        """The next piece.
+
+        Returns:
+            A Deferred that fires with some bytes, or with none at the end; it fails with
+            `ReplyLost`, `MalformedResponse` or `ResponseTooLarge` where the body is not
+            what was announced.  Cancelling it closes the connection.
+
+        Raises:
+            RuntimeError: The last piece that was asked for has not come yet, or the
+                body has another reader.
+        """
+        if self._reading is not None or self._claimed:
+            raise RuntimeError("the body is being read already")
+        if self._pieces:
+            return succeed(self._next())
+        if self._error is not None:
+            return fail(self._error)
+        if self._ended:
+            return succeed(b"")
+        self._reading = Deferred(self._cancelled)
+        return self._reading
+
+    def __aiter__(self) -> Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self.read()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    def deliver(self, sink: Sink) -> None:
+        """Have a sink told of all that comes, from now on.
+
+        Raises:
+            RuntimeError: The body has a reader already.
+        """
+        self.claim(sink)
+        self.resume()
+
+    def claim(self, sink: Sink) -> None:
+        """Have a sink told of all that comes, from the next `resume` on; as `deliver`."""
+        if self._reading is not None or self._claimed:
+            raise RuntimeError("the body is being read already")
+        self._claimed = self._stopped = True
+        self._sink = sink
+
+    def take(self) -> bytes | None:
+        """The whole body, if it has come and nobody reads it; else None."""
+        if not self._ended or self._error is not None or self._claimed:
+            return None
+        self._claimed = True
+        pieces = self._pieces
+        return pieces.popleft() if len(pieces) == 1 else b"".join(pieces)
+
+    def pause(self) -> None:
+        """Tell the sink nothing more, and read no more of the socket, until `resume`."""
+        self._stopped = True
+        self._exchange.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._stopped = False
+        self._flush()
+
+    def close(self) -> None:
+        """Want no more: unless the body has ended, its connection is closed."""
+        self._pieces.clear()
+        self._size = 0
+        if not self._ended:
+            self.fail(RequestCancelled(self._exchange.give_up()))
+
+    def hang_up(self) -> None:
+        """Have the connection closed; its reader is told when that is done."""
+        if not self._ended and self._exchange.connection is not None:
+            self._exchange.connection.hang_up()
+
+    def __repr__(self) -> str:
+        state = "ended" if self._ended else "under way"
+        return f"<Body {state}, {self._size} bytes wait>"
+
+    # --- for whoever receives it ------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Take a piece that has come."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.callback(data)
+        elif self._sink is not None and not self._stopped and not self._pieces:
+            self._sink.received(data)
+        else:
+            self._pieces.append(data)
+            self._size += len(data)
+            if self._size >= HIGH_WATER:
+                self._exchange.pause()
+
+    def end(self) -> None:
+        """It is whole."""
+        self._ended = True
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.callback(b"")
+        self._flush()
+
+    def fail(self, error: TxetcdError) -> None:
+        """It will not be whole."""
+        self._error = error
+        self._ended = True
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.errback(error)
+        self._flush()
+
+    def _next(self) -> bytes:
+        piece = self._pieces.popleft()
+        self._size -= len(piece)
+        if self._size < HIGH_WATER:
+            self._exchange.resume()
+        return piece
+
+    def _flush(self) -> None:
+        """Tell the sink what it has not been told."""
+        while self._sink is not None and not self._stopped:
+            if self._pieces:
+                self._sink.received(self._next())
+                continue
+            if not self._ended:
+                self._exchange.resume()
+                return
+            sink, self._sink, self._stopped = self._sink, None, True
+            sink.ended(self._error)
+
+    def _cancelled(self, _: Deferred[bytes]) -> None:
+        self.close()
+
+
+class StreamedResponse:
+    """A response whose head has come, and whose body comes.
+
+    Attributes:
+        head: The head, as it came.
+        status: The status code.
+        headers: The header fields.
+        length: The length of the body in bytes; None if it is not known beforehand.
+        body: The `Body`.
+        endpoint: The URL of the server that gave it, for messages.
+
+    .. versionadded:: 0.1
+    """
+
+    __slots__ = ("_headers", "body", "endpoint", "head")
+
+    def __init__(self, head: Head, body: Body, endpoint: str) -> None:
+        self.head = head
+        self.body = body
+        self.endpoint = endpoint
+        self._headers: Headers | None = None
+
+    @property
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def length(self) -> int | None:
+        return self.head.length
+
+    @property
+    def headers(self) -> Headers:
+        if self._headers is None:
+            self._headers = headers_of(self.head)
+        return self._headers
+
+    def with_body(self, body: bytes) -> Response:
+        """The same as a whole response."""
+        return Response(self.status, self.headers, body, self.endpoint)
+
+    def __repr__(self) -> str:
+        return f"<StreamedResponse {self.status} {self.headers!r}, {self.body!r}>"
+
+
+class StreamedExchange(Exchange):
+    """One whose response is given when its head has come.
+
+    Args:
+        wire: The bytes of the request.
+        method: Its method.
+        url: The server, for messages.
+        accept_encoded: Whether it asks for a ``Content-Encoding``.
+
+    Attributes:
+        response: The Deferred of the `StreamedResponse`.
+    """
+
+    __slots__ = ("_body", "_url", "response")
+
+    def __init__(self, wire: bytes, method: str, url: str, accept_encoded: bool = False) -> None:
+        super().__init__(wire, method, accept_encoded, max_body=sys.maxsize)
+        self._url = url
+        self._body = Body(self)
+        self.response: Deferred[StreamedResponse] = Deferred(self._cancelled)
+
+    def whole_received(self, head: Head, body: bytes, end: End) -> None:
+        if body:
+            self._body.receive(body)
+        self._body.end()
+        self.head_received(head)
+
+    def head_received(self, head: Head) -> None:
+        self.response.callback(StreamedResponse(head, self._body, self._url))
+
+    def body_received(self, data: bytes) -> None:
+        self._body.receive(data)
+
+    def finished(self, end: End) -> None:
+        if end.certain:
+            self._body.end()
+        else:
+            self.failed(uncertain())
+
+    def failed(self, error: TxetcdError) -> None:
+        error.locate(endpoint=self._url)
+        if self.response.called:
+            self._body.fail(error)
+        else:
+            self.response.errback(error)
+
+    def pause(self) -> None:
+        """Read no more of the socket."""
+        if self.connection is not None:
+            self.connection.pause()
+
+    def resume(self) -> None:
+        """Read it again."""
+        if self.connection is not None:
+            self.connection.resume()
+
+    def _cancelled(self, _: Deferred[StreamedResponse]) -> None:
+        self.failed(RequestCancelled(sent=self.give_up()))
+
+
+class StreamingService(Service[Request, StreamedResponse]):
+    """A service that sends each request on a connection of a pool, and streams the reply.
+
+    Its Deferred fires with a `StreamedResponse` when the head has come, and fails as that
+    of `DirectService` does.  There is no limit on the body.
+
+    Args:
+        pool: The connections; closing this closes it.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._server = pool.server
+
+    def apply(self, request: Request) -> Deferred[StreamedResponse]:
+        server = self._server
+        wire = encode(request, server.authority, server.base)
+        accept_encoded = "Accept-Encoding" in request.headers
+        exchange = StreamedExchange(wire, request.method, server.url, accept_encoded)
+        self._pool.submit(exchange)
+        return exchange.response
+
+    def close(self) -> Deferred[None]:
+        """End what is under way (`ServiceClosed`), and close the connections."""
+        return self._pool.close()
+
+    @property
+    def status(self) -> Status:
+        return self._pool.status
+
+    def __repr__(self) -> str:
+        return f"StreamingService({self._server.url!r})"
+
+
+class Buffer(Filter[Request, Response, Request, StreamedResponse]):
+    """Reads a response to its end: a service of whole responses over one of streams.
+
+    Where it belongs: directly above the service that streams, so that a timeout above
+    it counts the body too.
+
+    Args:
+        max_body: The longest body that is read, in bytes; one that is longer fails with
+            `ResponseTooLarge`.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, max_body: int = DEFAULT_MAX_BODY) -> None:
+        self._max_body = max_body
+
+    async def apply(
+        self, request: Request, service: Service[Request, StreamedResponse]
+    ) -> Response:
+        streamed = await service(request)
+        if request.on_head is not None:
+            tell_head(request.on_head, streamed.with_body(b""))
+        length = 0 if request.method == "HEAD" else streamed.length or 0
+        body = streamed.body.take()
+        if body is None:
+            body = b"" if length > self._max_body else await self._read(streamed.body)
+        if max(length, len(body)) > self._max_body:
+            streamed.body.close()
+            reason = f"the body is longer than {self._max_body} bytes"
+            error = ResponseTooLarge(streamed.status, body, reason)
+            error.locate(endpoint=streamed.endpoint)
+            raise error
+        return streamed.with_body(body)
+
+    async def _read(self, body: Body) -> bytes:
+        """The whole body, or more of it than may be."""
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > self._max_body:
+                break
+        return b"".join(pieces)
+
+    def __repr__(self) -> str:
+        return f"Buffer({self._max_body})"
