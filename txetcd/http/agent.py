@@ -15,7 +15,7 @@ from twisted.web.http_headers import Headers as WebHeaders
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent
 from zope.interface import implementer
 
-from txetcd.errors import NetworkError, NotSent, UnexpectedResponse
+from txetcd.errors import NetworkError, NotSent, ServiceClosed, UnexpectedResponse
 from txetcd.http.agent_response import AgentRequest, AgentResponse
 from txetcd.http.endpoint import endpoint_for
 from txetcd.http.h1 import DEFAULT_LIMITS, Limits
@@ -90,6 +90,7 @@ class Agent:
         self._endpoint_for = endpoint_for or self._endpoint
         self._pools: dict[bytes, Pool] = {}
         self._kept = SERVERS_KEPT
+        self._is_closed = False
 
     def request(
         self,
@@ -117,6 +118,8 @@ class Agent:
             raise ValueError(f"Invalid method {method!r}")
         if not _URI.fullmatch(uri):
             raise ValueError(f"Invalid URI {uri!r}")
+        if self._is_closed:
+            return fail(ServiceClosed())
         origin, target = _split(uri)
         try:
             pool = self._pools.get(origin) or self._open(origin)
@@ -130,11 +133,12 @@ class Agent:
         return exchange.response.addCallbacks(AgentResponse, _in_twisted_words, (asked,))
 
     def close(self) -> Deferred[None]:
-        """Close all connections; what is under way fails.
+        """Close all connections; what is under way or comes later fails.
 
         Returns:
             A Deferred that fires with None when nothing is left in the reactor.
         """
+        self._is_closed = True
         closing = [pool.close() for pool in self._pools.values()]
         return DeferredList(closing).addCallback(lambda _: None)
 
@@ -157,7 +161,13 @@ class Agent:
     def _forget(self) -> None:
         """Forget pools that have nothing, now and then: a crawler meets many servers."""
         if len(self._pools) >= self._kept:
-            kept = {at: pool for at, pool in self._pools.items() if not pool.is_empty}
+            kept: dict[bytes, Pool] = {}
+            for origin, pool in self._pools.items():
+                if pool.is_empty:
+                    # It may have a delayed call.
+                    pool.close()
+                else:
+                    kept[origin] = pool
             self._pools = kept
             self._kept = max(SERVERS_KEPT, 2 * len(self._pools))
 

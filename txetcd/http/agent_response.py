@@ -19,6 +19,23 @@ from txetcd.http.stream import Body, StreamedResponse
 
 __all__ = ["AgentRequest", "AgentResponse"]
 
+#: What is said of the connection, and not of the response: Twisted shows it to nobody, and
+#: who passes a response on must not pass it on.
+_OF_CONNECTION = frozenset(
+    {
+        b"content-length",
+        b"connection",
+        b"keep-alive",
+        b"te",
+        b"trailers",
+        b"transfer-encoding",
+        b"upgrade",
+        b"proxy-connection",
+    }
+)
+#: After HEAD, the length is that of another response (RFC 9110, section 8.6).
+_AFTER_HEAD = _OF_CONNECTION - {b"content-length"}
+
 
 @implementer(IClientRequest)
 @attrs.frozen(repr=False)
@@ -59,7 +76,8 @@ class AgentResponse:
         self.version = (b"HTTP", 1, head.minor_version)
         self.code = head.status
         self.phrase = head.reason
-        self.headers = ReceivedHeaders(head.fields)
+        without = _AFTER_HEAD if request.method == b"HEAD" else _OF_CONNECTION
+        self.headers = ReceivedHeaders(head.fields, without)
         self.length: Any = _length(head.length, request.method)
         self.request = request
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -16,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txetcd.errors import NotSent, ReplyLost, ServiceClosed, TxetcdError
+from txetcd.http import sockets
 from txetcd.http.exchange import Exchange, WholeExchange
 from txetcd.http.h1 import DEFAULT_LIMITS, End, Head, Limits, ResponseParser, encode
 from txetcd.http.message import Request, Response
@@ -37,6 +37,9 @@ class Owner(Interface):
 
     def lost(self, connection: Connection) -> None:
         """Nothing of it is left."""
+
+    def send_soon(self, connection: Connection) -> None:
+        """It has a request to `Connection.send`, now or with those of others."""
 
 
 class State(Enum):
@@ -70,6 +73,7 @@ class Connection(Protocol, Service[Request, Response]):
     Attributes:
         ready: Fires with the connection when it is idle for the first time, or fails
             with `NotSent`.
+        has_sent: Whether any of the last request has been written.
 
     .. versionadded:: 0.1
     """
@@ -86,10 +90,12 @@ class Connection(Protocol, Service[Request, Response]):
         self._parser = ResponseParser(limits)
         self._exchange: Exchange | None = None
         self._state = State.NEW
+        self.has_sent = False
         self._heard = False
         self._paused = False
         self._closed: list[Deferred[None]] = []
-        self._readable: Callable[[], bool] = _never
+        self._readable: Callable[[], bool] = sockets.never
+        self._send: Callable[[bytes], int | BaseException] | None = None
 
     # --- as a service ------------------------------------------------------------
 
@@ -109,7 +115,34 @@ class Connection(Protocol, Service[Request, Response]):
         self._exchange = exchange
         exchange.connection = self
         self._parser.begin(exchange.method, exchange.accept_encoded, exchange.max_body)
-        self.transport.write(exchange.wire)
+        self.has_sent = False
+        if self._send is None or self._owner is None:
+            self.send()
+        else:
+            self._owner.send_soon(self)
+
+    def send(self) -> None:
+        """Send the request that was begun, if it was not given up meanwhile."""
+        exchange = self._exchange
+        if exchange is None or self.has_sent:
+            return
+        self.has_sent = True
+        if self._send is None:
+            self.transport.write(exchange.wire)
+            return
+        sent = self._send(exchange.wire)
+        if not isinstance(sent, int):
+            self.has_sent = False
+            self._failed(exchange, NotSent("the server has closed the connection", sent))
+        elif sent < len(exchange.wire):
+            # From now on the transport may have bytes of its own, which go first.
+            self._send = None
+            self.transport.write(exchange.wire[sent:])
+
+    def writer(self) -> Any:
+        """The transport, to write the rest of a request to."""
+        self._send = None
+        return self.transport
 
     def close(self) -> Deferred[None]:
         """Close the connection; a request under way fails with `ServiceClosed`.
@@ -121,8 +154,8 @@ class Connection(Protocol, Service[Request, Response]):
         self.abort()
         if exchange is not None:
             exchange.connection = None
-            exchange.failed(ServiceClosed(possibly_applied=True))
-        if self._state is State.LOST:
+            exchange.failed(ServiceClosed(possibly_applied=self.has_sent))
+        if self._state is State.LOST or self.transport is None:
             return succeed(None)
         self._closed.append(Deferred())
         return self._closed[-1]
@@ -144,7 +177,7 @@ class Connection(Protocol, Service[Request, Response]):
     def abort(self) -> None:
         """Close the connection at once, and tell the exchange on it nothing more."""
         self._exchange = None
-        if self._discard():
+        if self._discard() and self.transport is not None:
             self.transport.abortConnection()
 
     def hang_up(self) -> None:
@@ -176,6 +209,10 @@ class Connection(Protocol, Service[Request, Response]):
     # --- as a protocol -----------------------------------------------------------
 
     def connectionMade(self) -> None:
+        if self._state is not State.NEW:
+            # It was closed before it was made.
+            self.transport.abortConnection()
+            return
         for option in ("setTcpNoDelay", "setTcpKeepAlive"):
             # Sockets in the file system have neither.
             set_option = getattr(self.transport, option, None)
@@ -190,7 +227,8 @@ class Connection(Protocol, Service[Request, Response]):
     def _is_ready(self) -> None:
         if self._state is State.NEW:
             self._state = State.IDLE
-            self._readable = _readable(self.transport)
+            self._readable = sockets.readable(self.transport)
+            self._send = sockets.sender(self.transport)
             self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -247,7 +285,7 @@ class Connection(Protocol, Service[Request, Response]):
         exchange, self._exchange = self._exchange, None
         self._discard()
         self._state = State.LOST
-        self._readable = _never
+        self._readable, self._send = sockets.never, None
         if exchange is not None:
             exchange.connection = None
             exchange.failed(self._why(reason))
@@ -261,8 +299,9 @@ class Connection(Protocol, Service[Request, Response]):
 
     def _why(self, reason: Failure) -> TxetcdError:
         error: Any = reason.value
-        if not self._heard and refused_in_handshake(error):
-            # TLS 1.3 lets a client speak before the server has judged its certificate.
+        # TLS 1.3 lets a client speak before the server has judged its certificate.
+        refused = not self._heard and refused_in_handshake(error)
+        if refused or not self.has_sent:
             return self._never_sent(reason)
         return ReplyLost(f"the request was sent and its reply was lost: {explain(error)}", error)
 
@@ -276,20 +315,3 @@ class Connection(Protocol, Service[Request, Response]):
 
 _OVER = frozenset({State.CLOSED, State.LOST})
 _STATUS = {State.NEW: Status.BUSY, State.IDLE: Status.OPEN, State.BUSY: Status.BUSY}
-
-
-def _never() -> bool:
-    return False
-
-
-def _readable(transport: Any) -> Callable[[], bool]:
-    """Asks the socket below a transport whether there is something to read, or its end."""
-    while getattr(transport, "transport", None) is not None:
-        # TLS is a transport upon a transport.
-        transport = transport.transport
-    handle: Any = transport.getHandle() if hasattr(transport, "getHandle") else None
-    if not hasattr(handle, "fileno"):
-        return _never
-    poll = select.poll()
-    poll.register(handle.fileno(), select.POLLIN)
-    return lambda: bool(poll.poll(0))

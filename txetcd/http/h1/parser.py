@@ -48,10 +48,6 @@ _FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 #: Statuses whose responses have no body (RFC 9110, sections 15.3.5 and 15.4.5).
 _BODILESS = frozenset({204, 304})
 
-#: The fields that are read here.  Most others differ in the length of their names already.
-_READ = frozenset({b"connection", b"content-length", b"content-encoding", b"transfer-encoding"})
-_LENGTHS = frozenset(map(len, _READ))
-
 #: More than the framing of one chunk needs: 16 digits, and two line ends.
 _ONE_CHUNK = 20
 
@@ -59,6 +55,7 @@ _ONE_CHUNK = 20
 _WORDS = {
     "Invalid header value char": "a header field holds NUL or another control character",
     "Invalid header token": "a line of the head is no header field",
+    "Invalid header field char": "a line of the head is no header field",
     "Missing expected LF after header value": "a header field holds a bare CR",
     "Missing expected CR after header value": "a header field holds a bare LF",
 }
@@ -103,8 +100,8 @@ class ResponseParser:
         "_max_body",
         "_llhttp",
         "_method",
+        "_names",
         "_needed",
-        "_read",
         "_reason",
         "_refusal",
         "_until_close",
@@ -141,8 +138,8 @@ class ResponseParser:
         self._head: Head | None = None
         self._reason = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        # The values of the fields that are read here, by their names in lower case.
-        self._read: dict[bytes, list[bytes]] = {}
+        # The first value of each field, by its name in lower case.
+        self._names: dict[bytes, bytes] = {}
         self._refusal: Union[str, UnexpectedResponse] = ""
         # Bytes: that llhttp was given; of them the body; and of that the chunk that has begun.
         self._fed = self._body = self._chunk = 0
@@ -161,11 +158,13 @@ class ResponseParser:
         Bytes that come when no response is expected are an error.
         """
         events = self._events = []
+        if not data:
+            return events
         if self._done:
             events.append(MalformedResponse(0, data, "the server sent what nobody asked for"))
         elif self._fed:
             self._parse(data)
-        elif data:
+        else:
             self._begin(data)
         return events
 
@@ -308,26 +307,24 @@ class ResponseParser:
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head is not None:
-            # A trailer. Nothing that comes after a body may change what came before it.
-            return
-        fields = self._fields
-        fields.append((name, value))
-        if len(fields) > self._limits.fields:
-            self._refuse(f"the head has more than {self._limits.fields} fields")
-        if len(name) in _LENGTHS and (lower := name.lower()) in _READ:
-            self._read.setdefault(lower, []).append(value)
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         llhttp = self._llhttp
+        fields = self._fields
+        if len(fields) > self._limits.fields:
+            self._refuse(f"the head has more than {self._limits.fields} fields")
+        names = self._names = {name.lower(): value for name, value in reversed(fields)}
         status: int = llhttp.get_status_code()
         minor = 1 if llhttp.get_http_version() == "1.1" else 0
         self._check_head(status)
         length = self._length(status, minor)
         if status < 200:
             return
-        self._head = Head(minor, status, self._reason, self._fields, length)
+        self._head = Head(minor, status, self._reason, fields, length, names)
         self._events.append(self._head)
+        # Trailers are dropped: nothing that comes after a body may change what came before.
+        self._fields = []
         if self._method == "HEAD":
             # llhttp would wait for the body that this head tells of.
             self._end(_REUSABLE if self._keeps_alive(minor) else _LAST)
@@ -369,48 +366,52 @@ class ResponseParser:
             self._refuse("the server changes the protocol, unasked")
         if self._reason and _FORBIDDEN.search(self._reason):
             self._refuse("the reason phrase holds a control character")
-        if b"content-encoding" in self._read and not self._accept_encoded:
+        if b"content-encoding" in self._names and not self._accept_encoded:
             # Inflating is how 200 KB become 200 MB; etcd never compresses.
             self._refuse("the body is compressed, unasked")
 
     def _length(self, status: int, minor: int) -> int | None:
         """The length of the body, None if it is not told (RFC 9112, section 6.3)."""
-        codings = self._read.get(b"transfer-encoding")
-        lengths = self._read.get(b"content-length")
-        if codings is not None:
-            self._check_codings(codings, lengths, minor)
+        coding = self._names.get(b"transfer-encoding")
+        length = self._names.get(b"content-length")
+        if coding is not None:
+            self._check_coding(coding, length, minor)
         if status < 200 or status in _BODILESS:
             return 0
-        if codings is not None:
+        if coding is not None:
             self._chunked = True
             return None
-        if lengths is not None:
+        if length is not None:
             # Python reads no number of thousands of digits, of which here all but a few are zeros.
-            return int(b"0" + lengths[0].lstrip(b"0"))
+            return int(b"0" + length.lstrip(b"0"))
         if self._method != "HEAD":
             if self._keeps_alive(minor):
                 self._refuse("nothing tells where its body ends")
             self._until_close = True
         return None
 
-    def _check_codings(
-        self, codings: list[bytes], lengths: list[bytes] | None, minor: int
-    ) -> None:
-        if lengths is not None:
+    def _check_coding(self, coding: bytes, length: bytes | None, minor: int) -> None:
+        if length is not None:
             self._refuse("it has both a Content-Length and a Transfer-Encoding")
         # A tab after it, which the grammar allows, keeps llhttp from seeing it.
-        if len(codings) > 1 or codings[0].rstrip(b" ").lower() != b"chunked":
+        several = len(self._all(b"transfer-encoding")) > 1
+        if several or coding.rstrip(b" ").lower() != b"chunked":
             self._refuse("its Transfer-Encoding is another than chunked")
         if minor == 0:
             self._refuse("HTTP/1.0 has no Transfer-Encoding")
 
     def _keeps_alive(self, minor: int) -> bool:
         """Whether the connection is to stay open (RFC 9112, section 9.3)."""
-        values = self._read.get(b"connection")
-        if values is None:
+        if b"connection" not in self._names:
             return minor == 1
+        values = self._all(b"connection")
         options = {option.strip().lower() for value in values for option in value.split(b",")}
         return b"close" not in options and (minor == 1 or b"keep-alive" in options)
+
+    def _all(self, name: bytes) -> list[bytes]:
+        """Every value of a field of the head."""
+        fields = self._fields if self._head is None else self._head.fields
+        return [value for each, value in fields if each.lower() == name]
 
     def _refuse(self, why: str | UnexpectedResponse) -> NoReturn:
         self._refusal = why
