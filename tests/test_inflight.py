@@ -39,6 +39,9 @@ class OpenTests(Case):
         self.begun[0].callback("answer")
         self.assertEqual(self.successResultOf(added), "answer")
 
+    def test_what_begins_is_given_its_arguments(self):
+        self.assertEqual(self.successResultOf(self.in_flight.add(succeed, "answer")), "answer")
+
     def test_what_has_ended_is_forgotten(self):
         one, other, cancelled = self.add(), self.add(), self.add()
         self.assertEqual(len(self.in_flight), 3)

@@ -28,14 +28,14 @@ class InFlight(Generic[T]):
         self._closing: list[Deferred[None]] = []
         self.closed = False
 
-    def add(self, begin: Callable[[], Deferred[T]]) -> Deferred[T]:
+    def add(self, begin: Callable[..., Deferred[T]], *args: Any) -> Deferred[T]:
         """Begin something, and keep track of it until it ends.
 
         Returns:
-            The Deferred that ``begin`` returned.  It fails with `ServiceClosed`
+            The Deferred that ``begin(*args)`` returned.  It fails with `ServiceClosed`
             if it was ended by `close`, or if all was closed already.
         """
-        return fail(ServiceClosed()) if self.closed else self._track(begin())
+        return fail(ServiceClosed()) if self.closed else self._track(begin(*args))
 
     def _track(self, deferred: Deferred[T]) -> Deferred[T]:
         self._deferreds.add(deferred)

@@ -125,6 +125,22 @@ class SchedulingTests(Case):
             self.failureResultOf(answer, NotSent)
         self.assertEqual(self.below.asked_at, [0, 1, 3, 6, 6, 7, 9, 12])
 
+    def test_a_schedule_is_begun_at_the_first_failure_and_once(self):
+        begun: list[str] = []
+
+        def schedule():
+            begun.append("schedule")
+            return iter([1.0, 2.0])
+
+        self.below = Scripted(self.clock, ["good", NotSent(), NotSent(), "good"])
+        service: Service = Retry(self.clock, backoff=Backoff(schedule, "of a test")) >> self.below
+        self.successResultOf(service(READ))
+        self.assertEqual(begun, [])
+        answer = service(READ)
+        self.run_out()
+        self.successResultOf(answer)
+        self.assertEqual(begun, ["schedule"])
+
     def test_a_delay_of_0_is_a_turn_of_the_clock(self):
         answer = self.over(NotSent(), "answer", backoff=[0])(READ)
         self.assertNoResult(answer)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 import math
+import weakref
+from functools import partial
 from typing import Any
 
 import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -196,6 +200,237 @@ class CancellationTests(Case):
         self.answers[0].callback("answer")
         answer.cancel()
         self.assertEqual(self.successResultOf(answer), "answer")
+
+
+class Below(Service):
+    """Keeps what it was asked, with the Deferreds that it gave."""
+
+    def __init__(self):
+        self.given: list[Deferred] = []
+
+    def apply(self, request):
+        self.given.append(Deferred())
+        return self.given[-1]
+
+
+class SharedCallTests(Case):
+    """Requests under way at a time share one delayed call."""
+
+    def setUp(self):
+        super().setUp()
+        self.below = Below()
+        self.service: Service = Timeout(5, self.clock) >> self.below
+
+    def begin(self, *times: float) -> list[Deferred]:
+        """One request at each of these times."""
+        asked = []
+        for time in times:
+            self.clock.advance(time - self.clock.seconds())
+            asked.append(self.service(Ask()))
+        return asked
+
+    def begin_again(self, begun: list[Deferred], failure: object) -> None:
+        begun.append(self.service(Ask()))
+
+    def times_out_at(self, time: float, *asked: Deferred) -> None:
+        """These time out at that time, not earlier, and not later."""
+        self.clock.advance(time - 0.001 - self.clock.seconds())
+        for each in asked:
+            self.assertNoResult(each)
+        self.clock.advance(time - self.clock.seconds())
+        for each in asked:
+            self.failureResultOf(each, RequestTimedOut)
+
+    def test_there_is_one_while_something_is_under_way_and_none_otherwise(self):
+        asked = self.begin(0, 1, 2)
+        for n in (1, 0, 2):
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            self.below.given[n].callback(n)
+            self.assertEqual(self.successResultOf(asked[n]), n)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_it_is_gone_before_the_last_outcome_is_told(self):
+        for end in (lambda below: below.callback("answer"), lambda below: below.errback(NotSent())):
+            (asked,) = self.begin(0)
+            asked.addBoth(lambda _: list(self.clock.getDelayedCalls()))
+            end(self.below.given[-1])
+            self.assertEqual(self.successResultOf(asked), [])
+
+    def test_whichever_is_answered_the_others_keep_their_time(self):
+        for n in range(3):
+            self.setUp()
+            asked = self.begin(0, 1, 3)
+            self.below.given[n].callback("answer")
+            self.assertEqual(self.successResultOf(asked[n]), "answer")
+            for time, each in zip((5, 6, 8), asked, strict=True):
+                if each is not asked[n]:
+                    self.times_out_at(time, each)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_whichever_is_cancelled_the_others_keep_their_time(self):
+        for n in range(3):
+            self.setUp()
+            asked = self.begin(0, 1, 3)
+            asked[n].cancel()
+            self.failureResultOf(asked[n], CancelledError)
+            for time, each in zip((5, 6, 8), asked, strict=True):
+                if each is not asked[n]:
+                    self.times_out_at(time, each)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_time_that_passes_several_deadlines_ends_all_in_order(self):
+        ended: list[int] = []
+        asked = self.begin(0, 1, 2, 3)
+        for n, each in enumerate(asked):
+            each.addErrback(partial(_note, ended, n))
+        self.clock.advance(4)
+        self.assertEqual(ended, [0, 1, 2])
+        self.times_out_at(8)
+        self.assertEqual(ended, [0, 1, 2, 3])
+
+    def test_requests_of_one_moment_time_out_together(self):
+        asked = self.begin(1, 1, 1)
+        self.times_out_at(6, *asked)
+
+    def test_a_request_that_begins_as_another_times_out_has_its_own_time(self):
+        for others in ((), (2,)):
+            self.setUp()
+            first, *rest = self.begin(0, *others)
+            again: list[Deferred] = []
+            first.addErrback(partial(self.begin_again, again))
+            self.clock.advance(5 - self.clock.seconds())
+            self.assertEqual(len(again), 1)
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            for each in rest:
+                self.times_out_at(7, each)
+            self.times_out_at(10, *again)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_request_that_begins_as_the_last_is_answered_has_its_own_time(self):
+        (first,) = self.begin(0)
+        again = first.addCallback(lambda _: self.service(Ask()))
+        self.clock.advance(3)
+        self.below.given[0].callback("answer")
+        self.times_out_at(8, again)
+
+    def test_one_that_times_out_may_end_the_others_that_are_due(self):
+        first, other = self.begin(0, 0)
+        first.addErrback(lambda _: self.below.given[1].callback("answer"))
+        self.clock.advance(5)
+        self.assertEqual(self.successResultOf(other), "answer")
+
+    def test_one_that_times_out_may_cancel_the_others_that_are_due(self):
+        first, other = self.begin(0, 0)
+        first.addErrback(lambda _: other.cancel())
+        self.clock.advance(5)
+        self.failureResultOf(other, CancelledError)
+
+    def test_a_failure_of_another_as_one_times_out_keeps_its_type(self):
+        first, other = self.begin(0, 0)
+        first.addErrback(lambda _: self.below.given[1].errback(ReplyLost("reset")))
+        self.clock.advance(5)
+        self.failureResultOf(other, ReplyLost)
+
+    def test_a_request_that_ends_at_once_makes_no_delayed_call(self):
+        service: Service = Timeout(5, self.clock) >> Service.mk(lambda answer: answer)
+        waiting: Deferred = Deferred()
+        asked = service(waiting)
+        self.assertEqual(self.successResultOf(service("answer")), "answer")
+        self.failureResultOf(service(fail(NotSent("refused"))), NotSent)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        waiting.callback(None)
+        self.successResultOf(asked)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_bug_in_a_cancelling_keeps_none_of_the_others_from_timing_out(self):
+        def raises(_):
+            raise ZeroDivisionError
+
+        self.service = self.over(Deferred(raises), Deferred(), Deferred())
+        first, second, third = self.begin(0, 0, 1)
+        self.assertRaises(ZeroDivisionError, self.clock.advance, 4)
+        self.failureResultOf(first, RequestTimedOut)
+        self.clock.advance(0)
+        self.failureResultOf(second, RequestTimedOut)
+        self.times_out_at(6, third)
+
+    def test_the_cancelling_of_what_is_due_may_cancel_what_the_user_holds(self):
+        asked: list[Deferred] = []
+        self.service = self.over(Deferred(lambda _: asked[0].cancel()))
+        asked += self.begin(0)
+        self.clock.advance(5)
+        self.failureResultOf(asked[0], CancelledError)
+
+    def test_a_clock_that_is_set_back_delays_no_request_that_begins_then(self):
+        (before,) = self.begin(1000)
+        self.clock.rightNow = 10.0
+        (after,) = self.begin(10)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 2)
+        self.times_out_at(15, after)
+        self.times_out_at(1005, before)
+
+    def test_after_it_was_set_back_nothing_is_left_either(self):
+        asked = self.begin(1000)
+        self.clock.rightNow = 10.0
+        asked += self.begin(10)
+        for below in self.below.given:
+            below.callback("answer")
+        self.assertEqual([self.successResultOf(each) for each in asked], ["answer"] * 2)
+
+    def test_what_has_timed_out_is_not_kept(self):
+        asked = weakref.ref(self.begin(0)[0].addErrback(lambda _: None))
+        self.clock.advance(5)
+        self.below.given.clear()
+        gc.collect()
+        self.assertIsNone(asked())
+
+    def test_what_one_filter_bounds_in_two_stacks_shares_the_call_too(self):
+        timeout: Timeout = Timeout(5, self.clock)
+        one, other = timeout >> self.below, timeout >> self.below
+        asked = [one(Ask()), other(Ask())]
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.times_out_at(5, *asked)
+
+
+def _note(ended: list[int], n: int, failure: object) -> None:
+    ended.append(n)
+
+
+class AnyOrderTests(Case):
+    """Whatever happens in whatever order, each request has its own time, to the bit."""
+
+    GAPS = st.sampled_from([0, 0.1, 0.3, 0.7, 1, 2.5, 4.9, 5, 7])
+    STEPS = st.tuples(GAPS, st.sampled_from(["begin", "begin", "answer", "cancel"]), st.integers(0))
+
+    @settings(deadline=None, max_examples=200)
+    @given(st.floats(0, 1e9), st.lists(STEPS, max_size=25))
+    def test_each_ends_as_if_it_were_alone(self, start, steps):
+        clock, below = Clock(), Below()
+        clock.rightNow = start
+        service: Service = Timeout(5, clock) >> below
+        # What is under way: the Deferred, the one below, and when its time is up.
+        open_: list[tuple[Deferred, Deferred, float]] = []
+        for gap, step, which in steps:
+            clock.advance(gap)
+            due = [each for each in open_ if each[2] <= clock.seconds()]
+            open_ = [each for each in open_ if each not in due]
+            for asked, _, _ in due:
+                self.failureResultOf(asked, RequestTimedOut)
+            if step == "begin":
+                asked = service(Ask())
+                open_.append((asked, below.given[-1], clock.seconds() + 5))
+            elif open_:
+                asked, answer, _ = open_.pop(which % len(open_))
+                asked.cancel() if step == "cancel" else answer.callback("answer")
+                asked.addErrback(lambda failure: failure.trap(CancelledError))
+                self.successResultOf(asked)
+            for asked, _, _ in open_:
+                self.assertNoResult(asked)
+            self.assertEqual(len(clock.getDelayedCalls()), 1 if open_ else 0)
+        for asked, _, _ in open_:
+            asked.cancel()
+            self.failureResultOf(asked, CancelledError)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
 
 class ExemptionTests(Case):

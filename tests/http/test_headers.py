@@ -42,6 +42,18 @@ class LookupTests(SynchronousTestCase):
         self.assertEqual(headers.get_all("A"), ("2", "1"))
         self.assertEqual(headers.get_all("c"), ())
 
+    def test_names_of_one_length_are_told_apart(self):
+        headers = Headers([("X-Raft-Index", "5"), ("X-Etcd-Index", "4")])
+        self.assertEqual(headers.get("x-etcd-index"), "4")
+        self.assertIsNone(headers.get("X-Test-Index"))
+
+    @quick
+    @given(fields, names)
+    def test_get_is_the_first_of_get_all(self, pairs, name):
+        headers = Headers(pairs)
+        for each in (name, *(name.swapcase() for name, _ in pairs)):
+            self.assertEqual(headers.get(each, "none"), (*headers.get_all(each), "none")[0])
+
     def test_an_empty_value_is_a_value(self):
         headers = Headers({"A": ""})
         self.assertIn("A", headers)

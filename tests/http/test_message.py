@@ -59,6 +59,29 @@ class RequestTests(SynchronousTestCase):
                 Request("GET", "/a", query)
             self.assertIn(repr(query), str(caught.exception))
 
+    def test_of_single_characters_these_can_stand_in_a_path_and_in_a_query(self):
+        printable = "".join(map(chr, range(0x21, 0x7F)))
+        for allowed, request in (
+            (set(printable) - set("#?"), lambda character: Request("GET", "/" + character)),
+            (set(printable) - set("#"), lambda character: Request("GET", "/", character)),
+        ):
+            for character in map(chr, range(0x180)):
+                if character in allowed:
+                    self.assertIn(character, request(character).target)
+                else:
+                    self.assertRaises(ValueError, request, character)
+
+    def test_one_that_a_protocol_has_encoded_is_as_any_other(self):
+        headers = Headers({"A": "1"})
+        fields = ("PUT", "/a", "b=c", headers, b"1", True, print)
+        encoded, made = Request._encoded(*fields), Request(*fields)
+        self.assertEqual(attrs.astuple(encoded), attrs.astuple(made))
+        self.assertEqual(repr(encoded), repr(made))
+        self.assertEqual(hash(encoded), hash(made))
+        self.assertEqual(
+            Request._encoded("GET", "/a", "", headers, b""), Request("GET", "/a", headers=headers)
+        )
+
     def test_a_query_may_hold_a_question_mark(self):
         """RFC 3986, section 3.4."""
         self.assertEqual(Request("GET", "/a", "b?c").target, "/a?b?c")

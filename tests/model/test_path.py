@@ -75,6 +75,23 @@ class AbsoluteTests(SynchronousTestCase):
         self.assertIn(text, (path, path[1:], path + "/", path[1:] + "/"))
 
 
+    @quick
+    @given(st.text(st.sampled_from("/a.\0\ud800\n"), max_size=8))
+    def test_a_path_that_is_seen_at_once_to_be_one_is_one(self, text):
+        try:
+            expected = "/" + "/".join(parts(text))
+        except ValueError as error:
+            self.refused(text, str(error))
+        else:
+            self.assertEqual(absolute(text), expected)
+
+    def test_a_text_of_another_class_becomes_plain_text(self):
+        class Text(str):
+            pass
+
+        self.assertIs(type(absolute(Text("/a"))), str)
+
+
 class JoinTests(SynchronousTestCase):
     def test_a_name_goes_below_the_parent(self):
         self.assertEqual(join("/a", "b"), "/a/b")

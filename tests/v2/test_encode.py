@@ -111,6 +111,30 @@ class EncodeTests(SynchronousTestCase):
         request.on_head(Response(400, headers_of(("X-Etcd-Index", "8"))))
         self.assertEqual(told, [State(7)])
 
+    def test_plain_gets_of_one_key_are_one_request(self):
+        self.assertIs(encode(Get("/a")), encode(Get("/a")))
+        self.assertNotEqual(encode(Get("/b")), encode(Get("/a")))
+
+    def test_what_is_kept_of_a_plain_get_is_told_to_no_other(self):
+        told: list[Any] = []
+        encode(Get("/a"))
+        for op, query in [
+            (Get("/a", recursive=True), "recursive=true"),
+            (Get("/a", wait=True), "wait=true"),
+            (Get("/a", quorum=True), "quorum=true"),
+            (Get("/a", sorted=True), "sorted=true"),
+            (Get("/a", on_state=told.append), ""),
+        ]:
+            self.assertEqual(encode(op).query, query)
+            self.assertEqual(encode(op).on_head is not None, op.on_state is not None)
+            self.assertEqual(encode(op).long_poll, op.wait)
+        self.assertEqual(encode(Get("/a")).query, "")
+
+    def test_a_key_that_is_too_long_is_refused_each_time(self):
+        for _ in range(2):
+            error = self.assertRaises(ValueError, encode, Get("/" + "k" * 5000))
+            self.assertIn("get /kkk", str(error))
+
     def test_a_plain_get_is_no_long_poll(self):
         self.assertFalse(encode(Get("/a")).long_poll)
         self.assertIsNone(encode(Get("/a")).on_head)

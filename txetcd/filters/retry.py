@@ -97,15 +97,6 @@ class Retry(Filter[Req, Rep, Req, Rep]):
         policy = getattr(self._policy, "__name__", None) or repr(self._policy)
         return f"Retry({self._backoff!r}, {policy})"
 
-    def _delay(self, request: Req, outcome: object, delays: Iterator[float]) -> float | None:
-        """How long to wait before the next attempt; None if there is to be none."""
-        if isinstance(outcome, Failure) and outcome.check(CancelledError):
-            return None
-        if not self._policy(request, outcome):
-            return None
-        delay = next(delays, None)
-        return delay if delay is not None and self._budget.try_withdraw() else None
-
 
 class _Attempts:
     """The attempts of one request, one after the other.
@@ -114,14 +105,27 @@ class _Attempts:
     chain would grow with each attempt, and cancelling it recurses to its end.
     """
 
+    __slots__ = (
+        "_current",
+        "_delays",
+        "_done",
+        "_errors",
+        "_possibly_applied",
+        "_request",
+        "_retry",
+        "_service",
+        "_stopped",
+    )
+
     def __init__(
         self, retry: Retry[Any, Any], request: Any, service: Service[Any, Any]
     ) -> None:
         self._retry = retry
         self._request = request
         self._service = service
-        self._delays = iter(retry._backoff)
-        self._errors: deque[BaseException] = deque(maxlen=REASONS_KEPT)
+        # Both are made at the first failure; most requests see none.
+        self._delays: Iterator[float] | None = None
+        self._errors: deque[BaseException] | None = None
         self._possibly_applied = False
         self._stopped = False
         self._done: Deferred[Any] = Deferred(self._stop)
@@ -155,14 +159,23 @@ class _Attempts:
         self._current.addCallbacks(self._attempt, self._interrupted)
 
     def _delay(self, outcome: Any) -> float | None:
-        if self._stopped:
+        """How long to wait before the next attempt; None if there is to be none."""
+        retry = self._retry
+        if self._stopped or (isinstance(outcome, Failure) and outcome.check(CancelledError)):
             return None
-        return self._retry._delay(self._request, outcome, self._delays)
+        if not retry._policy(self._request, outcome):
+            return None
+        if self._delays is None:
+            self._delays = iter(retry._backoff)
+        delay = next(self._delays, None)
+        return delay if delay is not None and retry._budget.try_withdraw() else None
 
     def _note(self, outcome: Any) -> None:
         """Keep what is to be known of an attempt that was not the last."""
         error = outcome.value if isinstance(outcome, Failure) else None
         if error is not None:
+            if self._errors is None:
+                self._errors = deque(maxlen=REASONS_KEPT)
             self._errors.append(error)
         applied = getattr(error, "possibly_applied", True)
         self._possibly_applied = self._possibly_applied or applied
@@ -188,7 +201,7 @@ class _Attempts:
         error = failure.value
         if isinstance(error, TxetcdError):
             # A service may fail with one and the same error each time.
-            before = [each for each in self._errors if each is not error]
+            before = [each for each in self._errors or () if each is not error]
             error.reasons = (*before, *error.reasons)
             error.possibly_applied = error.possibly_applied or self._possibly_applied
         return failure

@@ -100,6 +100,20 @@ class Headers:
                 return value
         return default
 
+    def get_bytes(self, name: bytes, default: bytes = b"") -> bytes:
+        """The first value of a field as bytes, or ``default``.
+
+        For a protocol that reads the same few fields of each response.
+
+        Args:
+            name: The field, in lower case.
+            default: What to return where there is none.
+        """
+        if self._names is not None:
+            return self._names.get(name, default)
+        found = self.get(name.decode("latin-1"))
+        return default if found is None else found.encode("latin-1")
+
     def get_all(self, name: str) -> tuple[str, ...]:
         """Every value of a field, in order."""
         wanted = name.lower()

@@ -36,12 +36,12 @@ class Session(Service[Op, NodeOp]):
         self._in_flight: InFlight[Any] = InFlight()
 
     def apply(self, request: Op) -> Deferred[NodeOp]:
-        answer: Deferred[NodeOp] = self._in_flight.add(lambda: self._service(request))
+        answer: Deferred[NodeOp] = self._in_flight.add(self._service, request)
         return answer.addErrback(settle, request)
 
     def sleep(self, seconds: float) -> Deferred[None]:
         """Fire with None after a time; fail with `ServiceClosed` on `close`."""
-        return self._in_flight.add(lambda: sleep(self.clock, seconds))
+        return self._in_flight.add(sleep, self.clock, seconds)
 
     def close(self) -> Deferred[None]:
         """End all that is under way (`ServiceClosed`), then close the service below."""

@@ -33,17 +33,18 @@ class Keys(Filter[Op, NodeOp, Request, Response]):
     """
 
     def apply(self, request: Op, service: Service[Request, Response]) -> Deferred[NodeOp]:
-        # Plain callbacks: this runs once for each request there is.
-        answer: Deferred[NodeOp] = service(encode(request)).addCallback(_decode, request)
-        return answer.addErrback(settle, request)
+        # One plain callback: this runs once for each request there is.
+        return service(encode(request)).addBoth(_answered, request)
 
     def __repr__(self) -> str:
         return "v2.Keys()"
 
 
-def _decode(response: Response, op: Op) -> NodeOp | Failure:
+def _answered(response: Response | Failure, op: Op) -> NodeOp | Failure:
+    if isinstance(response, Failure):
+        return settle(response, op)
     try:
         return decode(response, op)
     except TxetcdError as error:
         error.locate(op, response.endpoint)
-        return Failure()
+        return settle(Failure(), op)

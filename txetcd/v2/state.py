@@ -11,18 +11,18 @@ __all__ = ["state_of"]
 
 def state_of(response: Response) -> State:
     """The state in a response's headers; an index that is missing or unreadable is 0."""
-    headers = response.headers
+    get = response.headers.get_bytes
     return State(
-        _index(headers.get("X-Etcd-Index")),
-        headers.get("X-Etcd-Cluster-Id") or "",
-        _index(headers.get("X-Raft-Index")),
-        _index(headers.get("X-Raft-Term")),
+        _index(get(b"x-etcd-index")),
+        get(b"x-etcd-cluster-id", b"").decode("latin-1"),
+        _index(get(b"x-raft-index")),
+        _index(get(b"x-raft-term")),
     )
 
 
-def _index(text: str | None) -> int:
+def _index(text: bytes) -> int:
     # 20 digits hold 2**64 - 1; int() takes time in proportion to their square.
-    if text is None or not (text.isascii() and text.isdigit() and len(text) <= 20):
+    if not text.isdigit() or len(text) > 20:
         return 0
     index = int(text)
     return index if index <= MAX_INDEX else 0
