@@ -33,6 +33,7 @@ PLANTED = {
         "txetcd.http.message",
     ),
     "Protocols do not import transports": ("txetcd.v2.planted", "txetcd.http.treq"),
+    "The HTTP parser knows no connection": ("txetcd.http.h1.planted", "txetcd.http.connection"),
     "Keys and recipes see only services of operations": (
         "txetcd.keys.planted",
         "txetcd.v2.planted",

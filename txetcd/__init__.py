@@ -10,10 +10,12 @@ from txetcd.errors import (
     ErrorCode,
     EventIndexCleared,
     KeyNotFound,
+    MalformedResponse,
     NodeExist,
     NotDir,
     NotFile,
     NotSent,
+    QueueFull,
     ReplyLost,
     RequestCancelled,
     RequestTimedOut,
@@ -22,6 +24,7 @@ from txetcd.errors import (
     TxetcdError,
     UnexpectedResponse,
 )
+from txetcd.http.tls import TLS
 from txetcd.keys import Key
 from txetcd.model import Action, Data, Dir, Lease, NodeOp, State, Version
 from txetcd.service import Filter, Service, ServiceFactory, Status
@@ -43,11 +46,13 @@ __all__ = [
     "Key",
     "KeyNotFound",
     "Lease",
+    "MalformedResponse",
     "NodeExist",
     "NodeOp",
     "NotDir",
     "NotFile",
     "NotSent",
+    "QueueFull",
     "ReplyLost",
     "RequestCancelled",
     "RequestTimedOut",
@@ -57,6 +62,7 @@ __all__ = [
     "Stack",
     "State",
     "Status",
+    "TLS",
     "TestFailed",
     "TxetcdError",
     "UnexpectedResponse",

@@ -68,7 +68,16 @@ class AgentResponse:
         streamed: The response.
     """
 
-    previousResponse: Any = None
+    __slots__ = (
+        "code",
+        "headers",
+        "length",
+        "phrase",
+        "previousResponse",
+        "request",
+        "streamed",
+        "version",
+    )
 
     def __init__(self, streamed: StreamedResponse, request: AgentRequest) -> None:
         head = streamed.head
@@ -80,6 +89,7 @@ class AgentResponse:
         self.headers = ReceivedHeaders(head.fields, without)
         self.length: Any = _length(head.length, request.method)
         self.request = request
+        self.previousResponse: Any = None
 
     def deliverBody(self, protocol: Any) -> None:
         """Have a protocol receive the body; it is told of the end by ``connectionLost``.
@@ -110,6 +120,8 @@ def _length(length: int | None, method: bytes) -> Any:
 class _ProtocolSink:
     """Tells a protocol of a body, in Twisted's words."""
 
+    __slots__ = ("_protocol", "received")
+
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self.received = protocol.dataReceived
@@ -131,6 +143,7 @@ def _reason(error: TxetcdError | None) -> Exception:
 class _BodyTransport:
     """What a protocol that receives a body has for a transport."""
 
+    __slots__ = ("_body",)
     disconnecting = False
 
     def __init__(self, body: Body) -> None:

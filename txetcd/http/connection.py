@@ -94,7 +94,7 @@ class Connection(Protocol, Service[Request, Response]):
         self._heard = False
         self._paused = False
         self._closed: list[Deferred[None]] = []
-        self._readable: Callable[[], bool] = sockets.never
+        self._readable: Callable[[], bool] | None = None
         self._send: Callable[[bytes], int | BaseException] | None = None
 
     # --- as a service ------------------------------------------------------------
@@ -128,7 +128,7 @@ class Connection(Protocol, Service[Request, Response]):
             return
         self.has_sent = True
         if self._send is None:
-            self.transport.write(exchange.wire)
+            self._write(exchange, exchange.wire)
             return
         sent = self._send(exchange.wire)
         if not isinstance(sent, int):
@@ -137,7 +137,16 @@ class Connection(Protocol, Service[Request, Response]):
         elif sent < len(exchange.wire):
             # From now on the transport may have bytes of its own, which go first.
             self._send = None
-            self.transport.write(exchange.wire[sent:])
+            self._write(exchange, exchange.wire[sent:])
+        # A long-poll would keep it for nothing.
+        exchange.wire = b""
+
+    def _write(self, exchange: Exchange, data: bytes) -> None:
+        try:
+            self.transport.write(data)
+        except Exception:
+            # Nobody knows how much of it has left.
+            self._failed(exchange, self._why(Failure()))
 
     def writer(self) -> Any:
         """The transport, to write the rest of a request to."""
@@ -172,6 +181,8 @@ class Connection(Protocol, Service[Request, Response]):
         that is written to a connection which the server has closed already is lost, and
         if it was a write nobody knows whether it was carried out.
         """
+        if self._readable is None:
+            self._readable = sockets.readable(self.transport)
         return self._readable()
 
     def abort(self) -> None:
@@ -198,13 +209,19 @@ class Connection(Protocol, Service[Request, Response]):
         """Read no more from the socket, until `resume` or the end of the response."""
         if not self._paused:
             self._paused = True
-            self.transport.pauseProducing()
+            try:
+                self.transport.pauseProducing()
+            except Exception:
+                self.hang_up()
 
     def resume(self) -> None:
         """Read again."""
         if self._paused:
             self._paused = False
-            self.transport.resumeProducing()
+            try:
+                self.transport.resumeProducing()
+            except Exception:
+                self.hang_up()
 
     # --- as a protocol -----------------------------------------------------------
 
@@ -217,7 +234,11 @@ class Connection(Protocol, Service[Request, Response]):
             # Sockets in the file system have neither.
             set_option = getattr(self.transport, option, None)
             if set_option is not None:
-                set_option(True)
+                try:
+                    set_option(True)
+                except OSError:
+                    # Some systems say so here if the connection is lost already.
+                    pass
         if not ISSLTransport.providedBy(self.transport):
             self._is_ready()
 
@@ -227,7 +248,6 @@ class Connection(Protocol, Service[Request, Response]):
     def _is_ready(self) -> None:
         if self._state is State.NEW:
             self._state = State.IDLE
-            self._readable = sockets.readable(self.transport)
             self._send = sockets.sender(self.transport)
             self.ready.callback(self)
 
@@ -237,6 +257,10 @@ class Connection(Protocol, Service[Request, Response]):
         if exchange is None:
             # Unasked, or asked by nobody any more.
             self.abort()
+            return
+        if not self.has_sent:
+            # It cannot be the answer.
+            self._failed(exchange, NotSent("the server spoke before it was asked"))
             return
         events = self._parser.feed(data)
         end = events[-1] if events else None
@@ -265,8 +289,8 @@ class Connection(Protocol, Service[Request, Response]):
         """Be free of an exchange that has ended, for the next if all went well."""
         exchange.connection = self._exchange = None
         if end.reusable and exchange.is_sent and self._state is State.BUSY:
-            self._state = State.IDLE
             self.resume()
+            self._state = State.IDLE
             # First, so that a request which the response gives rise to finds it idle.
             if self._owner is not None:
                 self._owner.released(self)
@@ -285,7 +309,7 @@ class Connection(Protocol, Service[Request, Response]):
         exchange, self._exchange = self._exchange, None
         self._discard()
         self._state = State.LOST
-        self._readable, self._send = sockets.never, None
+        self._readable = self._send = None
         if exchange is not None:
             exchange.connection = None
             exchange.failed(self._why(reason))

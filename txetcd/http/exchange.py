@@ -18,7 +18,7 @@ from txetcd.errors import (
 )
 from txetcd.http.h1 import End, Head
 from txetcd.http.headers import Headers
-from txetcd.http.message import Request, Response
+from txetcd.http.message import READS, Request, Response
 
 if TYPE_CHECKING:
     from txetcd.http.connection import Connection
@@ -42,12 +42,14 @@ class Waiter:
 
     Attributes:
         pool: Where it waits for one; None if it does not.
+        is_write: Whether what it will send may not be sent again.
     """
 
-    __slots__ = ("pool",)
+    __slots__ = ("is_write", "pool")
 
-    def __init__(self) -> None:
+    def __init__(self, is_write: bool = True) -> None:
         self.pool: Pool | None = None
+        self.is_write = is_write
 
     def connected(self, connection: Connection) -> None:
         """Have a connection."""
@@ -101,6 +103,7 @@ class Exchange(Waiter):
         self.max_body = max_body
         self.is_sent = self.takes_whole = True
         self.pool = None
+        self.is_write = method not in READS
         self.connection: Connection | None = None
 
     def connected(self, connection: Connection) -> None:
@@ -116,9 +119,12 @@ class Exchange(Waiter):
         connection, self.connection = self.connection, None
         if pool is not None:
             pool.abandon(self)
-        if connection is not None:
-            connection.abort()
-        return connection is not None and connection.has_sent
+            return False
+        if connection is None:
+            # Its response has come, and is about to be told.
+            return True
+        connection.abort()
+        return connection.has_sent
 
     def whole_received(self, head: Head, body: bytes, end: End) -> None:
         """All of the response has come at once; the connection is free already."""
@@ -162,7 +168,9 @@ class WholeExchange(Exchange):
         self.response: Deferred[Response] = Deferred(self._cancelled)
 
     def whole_received(self, head: Head, body: bytes, end: End) -> None:
-        self.response.callback(self._response(head, body))
+        # Whoever was given the connection may have cancelled this.
+        if not self.response.called:
+            self.response.callback(self._response(head, body))
 
     def head_received(self, head: Head) -> None:
         self._head = head
@@ -176,6 +184,8 @@ class WholeExchange(Exchange):
     def finished(self, end: End) -> None:
         head = self._head
         assert head is not None
+        if self.response.called:
+            return
         if not end.certain:
             self.failed(uncertain())
             return
@@ -184,6 +194,8 @@ class WholeExchange(Exchange):
         self.response.callback(self._response(head, body))
 
     def failed(self, error: TxetcdError) -> None:
+        if self.response.called:
+            return
         if self._pieces and isinstance(error, ResponseTooLarge):
             # The parser has the last piece alone, and the beginning tells more.
             shown = beginning([*self._pieces, error.body])

@@ -12,7 +12,8 @@ from txetcd.http.headers import Headers
 
 __all__ = ["Request", "Response"]
 
-_READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+#: Methods that change nothing (RFC 9110, section 9.2.1).
+READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def _method(method: str) -> str:
@@ -110,7 +111,7 @@ class Request:
     @property
     def is_write(self) -> bool:
         """Whether the method may change the server's state (RFC 9110, section 9.2.1)."""
-        return self.method not in _READS
+        return self.method not in READS
 
     def __str__(self) -> str:
         return f"{self.method} {self.target}"

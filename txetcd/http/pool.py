@@ -25,6 +25,10 @@ __all__ = ["DEFAULT_CONNECT_TIMEOUT", "Pool"]
 #: How long connecting may take, with a TLS handshake, in seconds.
 DEFAULT_CONNECT_TIMEOUT = 5.0
 
+#: For how long after its last use a connection is taken to be alive without asking the
+#: system, in seconds; for reads alone, which may be sent again.  Asking costs 3 µs.
+FRESH = 0.01
+
 
 class Pool(ServiceFactory[Request, Response]):
     """Connections to one server.
@@ -94,14 +98,14 @@ class Pool(ServiceFactory[Request, Response]):
 
     def submit(self, waiter: Waiter) -> None:
         """Have a connection given to a waiter, now or when there is one."""
-        if self._is_closed:
-            waiter.failed(ServiceClosed())
-            return
-        if self._idle and not self._waiting:
-            connection = self._take()
+        if self._idle and not self._waiting and not self._is_closed:
+            connection = self._take(waiter)
             if connection is not None:
                 waiter.connected(connection)
                 return
+        if self._is_closed:
+            waiter.failed(ServiceClosed())
+            return
         waiter.pool = self
         self._waiting[waiter] = None
         self._settle()
@@ -243,7 +247,7 @@ class Pool(ServiceFactory[Request, Response]):
         )
 
     def _hand_over(self) -> None:
-        connection = self._take()
+        connection = self._take(next(iter(self._waiting)))
         if connection is not None:
             self._next_waiter().connected(connection)
 
@@ -272,10 +276,11 @@ class Pool(ServiceFactory[Request, Response]):
 
     # --- idle connections ---------------------------------------------------------------
 
-    def _take(self) -> Connection | None:
+    def _take(self, waiter: Waiter) -> Connection | None:
         """The idle connection that was used last, if it is of use still."""
-        connection, _ = self._idle.popitem()
-        if connection.is_stale:
+        connection, since = self._idle.popitem()
+        rested = self._clock.seconds() - since > FRESH
+        if (rested or waiter.is_write) and connection.is_stale:
             connection.abort()
             return None
         self._busy.add(connection)
@@ -325,7 +330,7 @@ class _Attempt:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._timer: DelayedCall | None = None
-        self._under_way: Deferred[Any] = Deferred()
+        self._under_way: Deferred[Any] = succeed(None)
         self._is_over = False
 
     def begin(self, endpoint: Any, make: Any, clock: Clock, timeout: float) -> None:
@@ -335,10 +340,14 @@ class _Attempt:
         # An endpoint of a user's own may well raise.
         self._under_way = maybeDeferred(endpoint.connect, connections)
         self._under_way.addCallback(_ready).addCallbacks(self._made, self._failed)
+        if self._is_over:
+            # By what the endpoint has called.
+            self._under_way.cancel()
 
     def _superfluous(self) -> Connection:
         """What an endpoint is given that goes on though it was told to stop."""
         connection = Connection(self._pool.server)
+        connection.ready.addErrback(lambda _: connection)
         connection.abort()
         return connection
 

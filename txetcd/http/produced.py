@@ -55,13 +55,18 @@ class ProducedExchange(StreamedExchange):
 
     def connected(self, connection: Connection) -> None:
         connection.begin(self)
+        # The head goes before the body, and so not with the requests of others.
+        connection.send()
         if self.connection is None:
             return
         self._transport = connection.writer()
-        self._transport.registerProducer(self._producer, True)
         # It may well raise.
-        producing = maybeDeferred(self._producer.startProducing, self)
+        producing = maybeDeferred(self._produce)
         producing.addCallbacks(self._produced, self._not_produced)
+
+    def _produce(self) -> Any:
+        self._transport.registerProducer(self._producer, True)
+        return self._producer.startProducing(self)
 
     # --- as a consumer --------------------------------------------------------------
 

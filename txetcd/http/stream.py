@@ -23,6 +23,7 @@ __all__ = [
     "HIGH_WATER",
     "Body",
     "Buffer",
+    "Reading",
     "Sink",
     "StreamedExchange",
     "StreamedResponse",
@@ -33,6 +34,10 @@ _log = Logger()
 
 #: How many bytes of a body may wait for their reader before the socket is read no more.
 HIGH_WATER = 64 * 1024
+
+
+#: The pieces of a body of which none waits; an empty deque of its own takes 0.7 KB.
+_NONE: deque[bytes] = deque()
 
 
 class Sink(Interface):
@@ -57,9 +62,22 @@ class Body:
     .. versionadded:: 0.1
     """
 
+    __slots__ = (
+        "_claimed",
+        "_ended",
+        "_error",
+        "_exchange",
+        "_flushing",
+        "_pieces",
+        "_reading",
+        "_sink",
+        "_size",
+        "_stopped",
+    )
+
     def __init__(self, exchange: StreamedExchange) -> None:
         self._exchange = exchange
-        self._pieces: deque[bytes] = deque()
+        self._pieces = _NONE
         self._size = 0
         self._ended = False
         self._error: TxetcdError | None = None
@@ -177,6 +195,8 @@ class Body:
         elif self._sink is not None and not self._stopped and not self._pieces:
             self._sink.received(data)
         else:
+            if self._pieces is _NONE:
+                self._pieces = deque()
             self._pieces.append(data)
             self._size += len(data)
             if self._size >= HIGH_WATER:
@@ -309,7 +329,9 @@ class StreamedExchange(Exchange):
         self.head_received(head)
 
     def head_received(self, head: Head) -> None:
-        self.response.callback(StreamedResponse(head, self._body, self._url))
+        # Whoever was given the connection may have cancelled this.
+        if not self.response.called:
+            self.response.callback(StreamedResponse(head, self._body, self._url))
 
     def body_received(self, data: bytes) -> None:
         self._body.receive(data)
@@ -398,7 +420,7 @@ class Buffer(Filter[Request, Response, Request, StreamedResponse]):
     def apply(
         self, request: Request, service: Service[Request, StreamedResponse]
     ) -> Deferred[Response]:
-        reading = _Reading(request, self._max_body)
+        reading = Reading(request, self._max_body)
         reading.begin(service(request))
         return reading.response
 
@@ -406,12 +428,30 @@ class Buffer(Filter[Request, Response, Request, StreamedResponse]):
         return f"Buffer({self._max_body})"
 
 
-class _Reading:
+class Reading:
     """The reading of one response to its end.
+
+    Args:
+        request: What it answers.
+        max_body: The longest body that is read, in bytes.
+
+    Attributes:
+        response: The Deferred of the whole `Response`.
 
     It is no coroutine, since one cannot be cancelled while it runs, and whoever is told
     of the head may cancel the request, or close the service, right then.
     """
+
+    __slots__ = (
+        "_asked",
+        "_max_body",
+        "_over",
+        "_pieces",
+        "_request",
+        "_size",
+        "_streamed",
+        "response",
+    )
 
     def __init__(self, request: Request, max_body: int) -> None:
         self.response: Deferred[Response] = Deferred(self._cancelled)
@@ -421,13 +461,15 @@ class _Reading:
         self._pieces: list[bytes] = []
         self._size = 0
         self._over = False
+        self._asked: Deferred[StreamedResponse] | None = None
 
     def begin(self, asked: Deferred[StreamedResponse]) -> None:
         """Wait for the head."""
         self._asked = asked
-        asked.addCallbacks(self._head_received, self._failed)
+        asked.addCallbacks(self.read, self._failed)
 
-    def _head_received(self, streamed: StreamedResponse) -> None:
+    def read(self, streamed: StreamedResponse) -> None:
+        """Tell of the head, and read the body."""
         self._streamed = streamed
         if self._request.on_head is not None:
             tell_head(self._request.on_head, streamed.with_body(b""))
@@ -473,7 +515,8 @@ class _Reading:
     def _cancelled(self, _: Deferred[Response]) -> None:
         streamed = self._streamed
         if streamed is None:
-            self._asked.cancel()
+            if self._asked is not None:
+                self._asked.cancel()
             return
         error = RequestCancelled(sent=True)
         error.locate(endpoint=streamed.endpoint)

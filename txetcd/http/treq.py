@@ -38,7 +38,7 @@ from txetcd.http.exchange import tell_head
 from txetcd.http.h1.limits import DEFAULT_MAX_BODY
 from txetcd.http.headers import Headers
 from txetcd.http.message import Request, Response
-from txetcd.http.stream import StreamedResponse
+from txetcd.http.stream import Reading, StreamedResponse
 from txetcd.http.url import parse_url
 from txetcd.inflight import InFlight
 from txetcd.service import Service, Status
@@ -122,6 +122,16 @@ class _Exchange:
     told of the head may cancel the request, or close the service, right then.
     """
 
+    __slots__ = (
+        "_cancelled",
+        "_head",
+        "_max_body",
+        "_request",
+        "_response",
+        "_under_way",
+        "_url",
+    )
+
     def __init__(self, request: Request, url: str, max_body: int) -> None:
         self._request = request
         self._url = url
@@ -154,21 +164,22 @@ class _Exchange:
         )
 
     def _received(self, reply: Any) -> None:
+        streamed = _streamed(reply)
+        if streamed is None:
+            self._foreign(reply)
+            return
         # Our own agent has checked its response, and has it whole as a rule: taking it as
         # it is saves 20 µs of the 60 that treq and this service cost.
-        streamed = _streamed(reply)
         whole = None
-        if streamed is not None and self._request.on_head is None and not self._cancelled:
+        if self._request.on_head is None and not self._cancelled:
             whole = streamed.body.take()
-        if streamed is not None and whole is not None:
+        if whole is not None:
             self._take(streamed.with_body(whole))
             return
-        try:
-            reading = self._read(reply, streamed)
-        except Exception:
-            self._failed(Failure())
-        else:
-            self._under_way = reading.addCallbacks(self._succeed, self._failed)
+        reading = Reading(self._request, self._max_body)
+        self._under_way = reading.response
+        reading.response.addCallbacks(self._response.callback, self._failed)
+        reading.read(streamed)
 
     def _take(self, response: Response) -> None:
         if len(response.body) <= self._max_body:
@@ -177,17 +188,23 @@ class _Exchange:
             error = _too_large(response, self._max_body, response.body)
             self._fail(error, error)
 
-    def _read(self, reply: Any, streamed: StreamedResponse | None) -> Deferred[bytes]:
-        if streamed is not None:
-            self._head = streamed.with_body(b"")
+    def _foreign(self, reply: Any) -> None:
+        """Read the reply of an agent that is not ours."""
+        try:
+            reading = self._read(reply)
+        except Exception:
+            self._failed(Failure())
         else:
-            self._head = Response(reply.code, _headers(reply), endpoint=self._url)
+            self._under_way = reading.addCallbacks(self._succeed, self._failed)
+
+    def _read(self, reply: Any) -> Deferred[bytes]:
+        self._head = Response(reply.code, _headers(reply), endpoint=self._url)
         if self._request.on_head is not None:
             tell_head(self._request.on_head, self._head)
         if self._cancelled:
             _abandon(reply)
             raise CancelledError
-        return self._read_body(reply, "" if streamed else _wrong_head(self._head, reply))
+        return self._read_body(reply, _wrong_head(self._head, reply))
 
     def _read_body(self, reply: Any, wrong: str) -> Deferred[bytes]:
         if wrong:

@@ -116,11 +116,19 @@ class _Registration:
 
     async def _run(self) -> None:
         while not self._closed:
-            result, last = await self._result()
-            if not self._closed:
-                await self._tell(result)
-            if last:
+            if await self._step():
                 return
+
+    async def _step(self) -> bool:
+        """Tell of one result; whether it was the last.
+
+        Nothing of it is kept while the next is waited for: a failure holds on to all the
+        frames that it has passed, 20 KB of them.
+        """
+        result, last = await self._result()
+        if not self._closed:
+            await self._tell(result)
+        return last
 
     async def _result(self) -> tuple[NodeOp | Failure, bool]:
         """What the poll brings, and whether it is the last."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 from twisted.internet.defer import CancelledError
@@ -62,7 +61,7 @@ class Poll:
         self._delays: Iterator[float] = iter(backoff)
         self._delay = 0.0
         self._rested = True
-        self._errors: deque[Exception] = deque(maxlen=REMEMBERED)
+        self._errors: tuple[Exception, ...] = ()
 
     async def next(self) -> NodeOp:
         """A snapshot, or the next change.
@@ -140,10 +139,10 @@ class Poll:
         """Count a failure; the error to tell of it, which is the last if it says so."""
         if self._was_well():
             self._succeeded()
-        self._errors.append(error)
+        self._errors = (*self._errors, error)[-REMEMBERED:]
         delay = next(self._delays, None)
         if delay is None:
-            return BackoffsExhausted(self._path, tuple(self._errors))
+            return BackoffsExhausted(self._path, self._errors)
         self._delay, self._rested = delay, False
         return error
 
@@ -160,7 +159,7 @@ class Poll:
         return heard is not None and self._session.clock.seconds() - heard >= self._delay
 
     def _succeeded(self) -> None:
-        self._errors.clear()
+        self._errors = ()
         self._delays = iter(self._backoff)
         self._delay = 0.0
 

@@ -7,9 +7,10 @@ llhttp (through ``httptools``) does the parsing, with none of its leniencies.  W
 lets pass and a client must not is refused here:
 
 - *What is not HTTP/1.0 or HTTP/1.1.*  llhttp takes RTSP, ICE and HTTP/2.0 as well, and
-  passes over blank lines.  So the first bytes of each head are looked at before it sees
-  them.  They also tell an interim response (1xx): its head is kept until it is whole,
-  so that llhttp never sees the beginning of two messages in one call.
+  passes over blank lines; and old ones let a status line end with two CRs.  So each
+  status line is looked at before it sees it.  That also tells an interim response (1xx):
+  its head is kept until it is whole, so that llhttp never sees the beginning of two
+  messages in one call.
 - *What does not end.*  A head is given to llhttp up to the limit and no further.  In a
   chunked body everything is counted that is neither body nor the least that its framing
   needs: it only grows, so the limit on it does not depend on how the bytes are split.
@@ -181,7 +182,15 @@ class ResponseParser:
         if self._kept:
             data, self._kept = self._kept + data, b""
         while data:
-            if len(data) > _DIGIT and data.startswith(_VERSIONS):
+            if data.startswith(_VERSIONS):
+                end = data.find(b"\n", 0, self._limits.head)
+                if end < 0:
+                    self._keep(data)
+                    return
+                # llhttp takes two CRs for an end, before httptools 0.9.
+                if data.find(b"\r", 0, end) != end - 1:
+                    self._fail(self._malformed("the status line does not end with CR LF"))
+                    return
                 if data[_DIGIT] != 0x31:
                     self._parse(data)
                     return
@@ -192,6 +201,13 @@ class ResponseParser:
             else:
                 self._fail(MalformedResponse(0, data, "the version is not HTTP/1.0 or HTTP/1.1"))
                 return
+
+    def _keep(self, data: bytes) -> None:
+        """Wait for more of a head, which llhttp is not given as yet."""
+        if len(data) >= self._limits.head:
+            self._fail(self._head_too_long())
+        else:
+            self._kept = data
 
     def _pass_over(self, data: bytes) -> bytes:
         """Read a response of status 1xx, which is a head alone (RFC 9110, section 15.2).
@@ -204,10 +220,7 @@ class ResponseParser:
             self._execute(data[:end])
             self._count_interim()
             return b"" if self._done else data[end:]
-        if len(data) >= self._limits.head:
-            self._fail(self._head_too_long())
-        else:
-            self._kept = data
+        self._keep(data)
         return b""
 
     def _count_interim(self) -> None:
