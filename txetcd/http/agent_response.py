@@ -86,7 +86,7 @@ class AgentResponse:
         self.code = head.status
         self.phrase = head.reason
         without = _AFTER_HEAD if request.method == b"HEAD" else _OF_CONNECTION
-        self.headers = ReceivedHeaders(head.fields, without)
+        self.headers = ReceivedHeaders(head.fields, without, head.names)
         self.length: Any = _length(head.length, request.method)
         self.request = request
         self.previousResponse: Any = None

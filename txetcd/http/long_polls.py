@@ -47,4 +47,5 @@ class LongPollsApart(Service[Request, Response]):
         return Status.worst(self._requests.status, self._long_polls.status)
 
     def __repr__(self) -> str:
-        return f"LongPollsApart({self._requests!r}, {self._long_polls!r})"
+        # The other goes to the same server.
+        return f"LongPollsApart({self._requests!r})"

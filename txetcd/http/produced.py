@@ -89,26 +89,33 @@ class ProducedExchange(StreamedExchange):
         if self._length is None:
             # An empty chunk would be the last (RFC 9112, section 7.1).
             if data:
-                self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+                self._send(self._transport, b"%x\r\n%b\r\n" % (len(data), data))
         elif self._written > self._length:
             self._stop()
             self._broken(Failure(WrongBodyLength(f"more than {self._length} bytes")))
         else:
-            self._transport.write(data)
+            self._send(self._transport, data)
+
+    def _send(self, transport: Any, data: bytes) -> None:
+        try:
+            transport.write(data)
+        except Exception:
+            self._stop()
+            self._broken(Failure())
 
     # --- the end of it ------------------------------------------------------------------
 
     def _produced(self, _: object) -> None:
-        if self._transport is None:
+        transport = self._transport
+        if not self._release():
             return
-        if self._length is None:
-            self._transport.write(b"0\r\n\r\n")
-        elif self._written < self._length:
+        if self._length is not None and self._written < self._length:
             wrong = f"{self._written} bytes instead of {self._length}"
-            self._not_produced(Failure(WrongBodyLength(wrong)))
+            self._broken(Failure(WrongBodyLength(wrong)))
             return
         self.is_sent = True
-        self._release()
+        if self._length is None:
+            self._send(transport, b"0\r\n\r\n")
 
     def _not_produced(self, failure: Failure) -> None:
         # If it was stopped, it may say so.

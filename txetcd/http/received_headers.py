@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from twisted.python.compat import comparable
@@ -22,13 +22,18 @@ class ReceivedHeaders(Headers):
     Args:
         fields: Names and values, as they came.
         without: Names, in lower case, of fields that are left out.
+        names: The names of the fields, in lower case, where they are known already.
     """
 
     def __init__(
-        self, fields: list[tuple[bytes, bytes]], without: frozenset[bytes] = frozenset()
+        self,
+        fields: list[tuple[bytes, bytes]],
+        without: frozenset[bytes] = frozenset(),
+        names: Collection[bytes] | None = None,
     ) -> None:
         super().__init__()
         self._fields: list[tuple[bytes, bytes]] | None = fields
+        self._names = {name.lower() for name, _ in fields} if names is None else names
         self._without = without
 
     def _add(self) -> None:
@@ -43,9 +48,7 @@ class ReceivedHeaders(Headers):
         if self._fields is None:
             return False
         lower = (name.encode("latin-1") if isinstance(name, str) else name).lower()
-        if lower in self._without:
-            return True
-        return all(len(each) != len(lower) or each.lower() != lower for each, _ in self._fields)
+        return lower not in self._names or lower in self._without
 
     def hasHeader(self, name: Any) -> bool:
         if not self._lacks(name):
@@ -64,9 +67,11 @@ class ReceivedHeaders(Headers):
         return super().getRawHeaders(name, default)
 
     def setRawHeaders(self, name: Any, values: Any) -> None:
-        if values == [b""] and name == b"content-encoding" and self._lacks(name):
+        decoding = values == [b""] and name in (b"Content-Encoding", b"content-encoding")
+        if decoding and self._lacks(name):
             # As Twisted's ``ContentDecoderAgent`` does to each response that has none.
             self._fields = [*(self._fields or ()), (name, b"")]
+            self._names = {*self._names, b"content-encoding"}
             return
         self._add()
         super().setRawHeaders(name, values)

@@ -241,7 +241,9 @@ class Body:
                     self._tell_end(self._sink)
                 else:
                     self._exchange.resume()
-                    return
+                    # Some transports bring more at once.
+                    if not self._pieces and not self._ended:
+                        return
         finally:
             self._flushing = False
 

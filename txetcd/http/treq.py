@@ -215,10 +215,14 @@ class _Exchange:
             raise _too_large(self._head, self._max_body)
         body = _Body(self._max_body, self._head)
         reply.deliverBody(body)
+        if self._cancelled:
+            body.stop()
         return body.finished
 
     def _succeed(self, body: bytes) -> None:
         head = self._head
+        if self._response.called:
+            return
         self._response.callback(Response(head.status, head.headers, body, self._url))
 
     def _failed(self, failure: Failure) -> None:
