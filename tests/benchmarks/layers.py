@@ -31,6 +31,8 @@ from twisted.internet.defer import Deferred, succeed
 from txetcd import Etcd, Filter, Key, Service, default_stack
 from txetcd.filters import Retry, Timeout
 from txetcd.http import Headers, Request, Response
+from txetcd.http.h1 import ResponseParser
+from txetcd.http.h1 import encode as to_bytes
 from txetcd.model import Get, Set
 from txetcd.v2.decode import decode
 from txetcd.v2.encode import encode
@@ -105,7 +107,7 @@ def benchmarks(reactor: Any) -> Iterator[Benchmark]:
     yield from _composition()
     yield from _filters(reactor)
     yield from _encoding()
-    # The parser's place: the bytes of one response in, and what the transport makes of them.
+    yield from _bytes()
     yield from _decoding()
     yield from _stacks(reactor)
 
@@ -163,6 +165,22 @@ def _decoding() -> Iterator[Benchmark]:
     one, directory = _answer(_ONE_KEY), _answer(_directory())
     yield Benchmark("decode one key", _calling(decode, one, op))
     yield Benchmark(f"decode {KEYS} keys", _calling(decode, directory, op), count=50)
+
+
+def _bytes() -> Iterator[Benchmark]:
+    request = Request("GET", "/v2/keys/a")
+    yield Benchmark("bytes of a get", _calling(to_bytes, request, "127.0.0.1:2379"))
+    parser = ResponseParser()
+    wire = _wire(_answer(_ONE_KEY))
+
+    def parse(count: int) -> Any:
+        events = None
+        for _ in range(count):
+            parser.begin("GET")
+            events = parser.feed(wire)
+        return events
+
+    yield Benchmark("parse the bytes of a response", parse)
 
 
 def _stacks(reactor: Any) -> Iterator[Benchmark]:
@@ -272,8 +290,18 @@ _INDEXES = {"modifiedIndex": 4, "createdIndex": 4}
 
 
 def _answer(document: dict[str, Any]) -> Response:
+    """A response as the direct transport gives it."""
     body = json.dumps(document, separators=(",", ":")).encode() + b"\n"
-    return Response(200, Headers((*FIELDS, ("Content-Length", str(len(body))))), body)
+    fields = [*FIELDS, ("Content-Length", str(len(body)))]
+    wire = [(name.encode("ascii"), value.encode("ascii")) for name, value in fields]
+    names = {name.lower(): value for name, value in wire}
+    return Response(200, Headers._from_wire(wire, names), body)
+
+
+def _wire(response: Response) -> bytes:
+    """The bytes of a response."""
+    lines = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in response.headers), "", ""]
+    return "\r\n".join(lines).encode("ascii") + response.body
 
 
 # --- the command -------------------------------------------------------------

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.benchmarks import layers
 from txetcd import Action, Data, NodeOp, State
 from txetcd.http import Request, Response
+from txetcd.http.h1 import End, Head
 
 NODE = Data("/a", 4, 4, None, b"abc")
 ETCD = State(4, "cdf818194e3a8c32", 5, 2)
@@ -29,6 +30,8 @@ OUTCOMES: dict[str, Any] = {
     "encode a get": "GET /v2/keys/services/1",
     "encode a get of another key each time": "GET /v2/keys/services/2",
     "encode a set of 1 KB": "PUT /v2/keys/services/1",
+    "bytes of a get": b"GET /v2/keys/a HTTP/1.1\r\nHost: 127.0.0.1:2379\r\n\r\n",
+    "parse the bytes of a response": [Head, bytes, End],
     "decode one key": ONE_KEY,
     "decode 1000 keys": 1000,
     "get through the default stack, 32 at a time": ONE_KEY,
@@ -66,6 +69,8 @@ class LayersTests(SynchronousTestCase):
                 outcome = len(outcome.node.nodes)
             elif isinstance(outcome, Response):
                 outcome = Response
+            elif isinstance(outcome, list):
+                outcome = [type(event) for event in outcome]
             found[each.name] = outcome
         self.assertEqual(found, OUTCOMES)
         self.assertEqual(self.clock.getDelayedCalls(), [])
