@@ -223,8 +223,8 @@ class ArgumentTests(Case):
             ({"api": "v3"}, "api must be 'v2', not 'v3'"),
             ({"api": ""}, "api must be 'v2', not ''"),
             ({"api": None}, "api must be 'v2', not None"),
-            ({"transport": "direct"}, "transport must be 'treq', not 'direct'"),
-            ({"transport": 5}, "transport must be 'treq', not 5"),
+            ({"transport": "h2"}, "transport must be 'treq' or 'direct', not 'h2'"),
+            ({"transport": 5}, "transport must be 'treq' or 'direct', not 5"),
         ]:
             with self.assertRaises(ValueError) as caught:
                 self.connect(**options)
@@ -509,7 +509,7 @@ class StackTests(Case):
         self.assertEqual(
             repr(self.connect([A, B], timeout=8)),
             "Etcd(Timeout(8) >> Retry(Backoff.exponential_jittered(0.01, 1.0).take(4), when_safe)"
-            f" >> v2.Keys() >> Timeout(4) >> Failover(TreqService('{A}'), 1 more))",
+            f" >> v2.Keys() >> Timeout(4) >> Failover(LongPollsApart(TreqService('{A}')), 1 more))",
         )
 
 

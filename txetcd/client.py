@@ -118,7 +118,7 @@ def connect(
             nothing in between and in about half the time.
         reactor: Makes connections and tells the time; the global one if None.
         timeout: How long an operation may take in all, in seconds; a wait may take
-            any time.  One attempt may take half of it, and connecting 40 %.
+            any time.  One attempt may take half of it, and so may connecting.
         auth: A user and a password, sent with each request.
         tls: What ``https`` servers are verified by, and what they are shown; the
             platform's authorities, and no certificate, if None.
@@ -145,9 +145,7 @@ def connect(
         if not isinstance(layers, Stack):
             raise TypeError(f"stack= must return a Stack, not {layers!r}")
     carry = TRANSPORTS[transport]
-    # Less than one attempt may take, so that what fails to connect is known not to be sent.
-    connect_timeout = timeout * 0.4
-    services = [carry(reactor, url, tls=tls, connect_timeout=connect_timeout) for url in urls]
+    services = [carry(reactor, url, tls=tls, connect_timeout=timeout / 2) for url in urls]
     bottom: Service[Request, Response] = (
         services[0] if len(services) == 1 else Failover(services)
     )

@@ -20,7 +20,10 @@ from tests.docs.test_examples import python_blocks
 from txetcd import Backoff, TxetcdError, UnexpectedResponse, errors
 from txetcd.client import DEFAULT_TIMEOUT, connect, default_stack
 from txetcd.filters.retry import DEFAULT_BACKOFF as RETRY_BACKOFF
-from txetcd.http.treq import DEFAULT_MAX_BODY
+from txetcd.http.h1.limits import DEFAULT_MAX_BODY
+from txetcd.http.pool import FRESH
+from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, LONG_POLL_LIMITS
+from txetcd.http.stream import HIGH_WATER
 from txetcd.keys.changes import REARM
 from txetcd.keys.events import DEFAULT_BACKOFF as EVENTS_BACKOFF
 
@@ -157,6 +160,18 @@ class DefaultTests(SynchronousTestCase):
         self.assertIn("Replies have a limit, by default of 64 MiB", words("../README.rst"))
         self.assertIn("The reply is longer than 64 MiB", words("guide/errors.rst"))
 
+    def test_the_limits_of_the_pools(self):
+        page = words("guide/transports.rst")
+        for name in ("connections", "waiting", "idle_time"):
+            limits = [getattr(each, name) for each in (DEFAULT_POOL_LIMITS, LONG_POLL_LIMITS)]
+            unit = " s" if name == "idle_time" else ""
+            shown = " - ".join(f"{limit:,.0f}{unit}" for limit in limits)
+            self.assertIn(f"``{name}`` - {shown} - ", page)
+        self.assertEqual((FRESH, HIGH_WATER), (0.01, 64 * 2**10))
+        self.assertIn("follows within 10 milliseconds", page)
+        self.assertIn("no more than 64 KiB of the next are read", page)
+        self.assertIn("refuse one of more than 64 MiB", page)
+
     def test_the_delays_of_a_watch(self):
         self.assertEqual(repr(EVENTS_BACKOFF), repr(Backoff.exponential_jittered(0.010, 600.0)))
         self.assertIn(
@@ -215,6 +230,7 @@ DEPENDING: dict[str, list[TxetcdError]] = {
     "RequestCancelled": [errors.RequestCancelled(sent=sent) for sent in (True, False)],
     "ServiceClosed": [errors.ServiceClosed(possibly_applied=way) for way in (True, False)],
     "UnexpectedResponse": [UnexpectedResponse(status) for status in (200, 302, 404, 500)],
+    "MalformedResponse": [errors.MalformedResponse(status) for status in (0, 404, 500)],
     "ResponseTooLarge": [errors.ResponseTooLarge(status) for status in (200, 404, 500)],
     "WatchEnded": [errors.WatchEnded(status) for status in (200, 404)],
     "ApiDisabled": [errors.ApiDisabled(404)],

@@ -5,7 +5,12 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from txetcd.errors import AmbiguousWrite, TxetcdError, UnexpectedResponse
+from txetcd.errors import (
+    AmbiguousWrite,
+    MalformedResponse,
+    TxetcdError,
+    UnexpectedResponse,
+)
 from txetcd.model.op import Op
 
 __all__ = ["settle"]
@@ -16,8 +21,9 @@ def settle(failure: Failure, op: Op) -> Failure:
 
     A write that may have been carried out becomes an `AmbiguousWrite`, with the
     failure as its cause.  Two cases stay what they are: a cancelled write, since
-    the caller knows; and an answer below status 500 that cannot be read, since it
-    did arrive.  Any other error of ours is told the operation it belongs to.
+    the caller knows; and an answer below status 500 that is not etcd's, since it
+    did arrive.  What is no answer at all, being no HTTP, is a lost one.  Any other
+    error of ours is told the operation it belongs to.
     """
     error = failure.value
     if not isinstance(error, TxetcdError):
@@ -27,6 +33,8 @@ def settle(failure: Failure, op: Op) -> Failure:
         return failure
     if isinstance(error, (AmbiguousWrite, CancelledError)):
         return failure
+    if isinstance(error, MalformedResponse):
+        return Failure(AmbiguousWrite(op, error))
     if isinstance(error, UnexpectedResponse) and error.status < 500:
         return failure
     return Failure(AmbiguousWrite(op, error))
