@@ -42,8 +42,7 @@ from tests.http.certificates import (
     Certificate,
     listen,
 )
-from txetcd.http import tls as tls_module
-from txetcd.http.tls import TLS, explain, refused_in_handshake
+from txetcd.http.tls import TLS, explain, refused_in_handshake, verification
 
 reactor: Any = _reactor
 
@@ -291,7 +290,7 @@ class VerificationTests(TlsTestCase):
         def broken(*args: object) -> str:
             raise ValueError("broken")
 
-        self.patch(tls_module, "_name_refused", broken)
+        self.patch(verification, "name_refused", broken)
         self.serve()
         words = await self.explained(TLS(ca=ROOT.pem))
         self.assertIn("refused: it cannot be read: broken", words)
