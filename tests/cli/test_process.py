@@ -14,7 +14,7 @@ from tests.cli.test_command import Case, Command
 from txetcd import Dir, NotSent
 from txetcd.cli.output import walk
 from txetcd.http import Headers, Request
-from txetcd.http.pooled import pooled_service
+from txetcd.http.transports import treq_service
 
 reactor: Any = _reactor
 
@@ -61,7 +61,7 @@ class BrokenServerTests(Case):
             self.assertNotRegex(out + err, "s3cret|wr0ng")
 
     async def enable_authentication(self, url: str) -> None:
-        service = pooled_service(reactor, url, connect_timeout=5.0)
+        service = treq_service(reactor, url)
         self.addCleanup(service.close)
         root = json.dumps({"user": "root", "password": "s3cret"}).encode()
         kind = Headers({"Content-Type": "application/json"})

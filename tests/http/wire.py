@@ -1,4 +1,4 @@
-"""The two ends of a connection, held by a test: in memory, or a server of bytes on a real port."""
+"""The four clients, and both ends of their connections: in memory, or bytes on a real port."""
 
 from __future__ import annotations
 
@@ -8,16 +8,134 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from txetcd import ReplyLost, Service, TxetcdError, UnexpectedResponse
 from txetcd.clock import sleep
-from txetcd.http import TreqService
+from txetcd.errors import MalformedResponse
+from txetcd.http import (
+    Buffer,
+    Limits,
+    PoolLimits,
+    Request,
+    Response,
+    StreamingService,
+    TreqService,
+    open_pool,
+)
+from txetcd.http.transports import direct_service, treq_service
 
 URL = "http://127.0.0.1:2379"
+
+#: How long connecting may take, in seconds.
+CONNECT_TIMEOUT = 5
+
+#: The longest body that is read unless a test says otherwise, in bytes.
+MAX_BODY = 64 * 1024 * 1024
+
+ClientService = Service[Request, Response]
+
+
+# --- the four clients ----------------------------------------------------------------------
+
+
+class StockTreq:
+    """`TreqService` over treq and Twisted's own agent, as a user may have it already.
+
+    The attributes say wherein the clients differ.
+
+    Attributes:
+        odd_head: The error of a head that can be read, and must not be taken.
+        not_http: The error of what cannot be read.
+        repeats_reads: Whether a read is sent again when a kept connection breaks.
+        writes_at_once: Whether a body is written together with its head.
+        waits_for_the_sockets: Whether closing waits until nothing is left of a connection.
+    """
+
+    # Twisted's parser lets it pass, and TreqService looks at it then.
+    odd_head: type[TxetcdError] = UnexpectedResponse
+    # Twisted's agent says nothing else than that the connection has ended.
+    not_http: type[TxetcdError] = ReplyLost
+    # Twisted's pool does that, to a DELETE without a body as well, unless it is told not to.
+    repeats_reads = True
+    # treq's producer of a body writes some turns of the reactor later.
+    writes_at_once = False
+    # Twisted's agent has no close.
+    waits_for_the_sockets = False
+
+    def make(self, reactor: Any, url: str = URL, *, max_body: int = MAX_BODY) -> ClientService:
+        """The service, with what is only for tests left at its default."""
+        client, close = pooled_client(reactor)
+        return TreqService(client, url, max_body=max_body, on_close=close)
+
+
+class Ours(StockTreq):
+    """What is on our own connections, with or without treq."""
+
+    # Our parser says what is wrong with it.
+    odd_head = not_http = MalformedResponse
+    repeats_reads = False
+    writes_at_once = True
+    waits_for_the_sockets = True
+
+    def make(
+        self,
+        reactor: Any,
+        url: str = URL,
+        *,
+        max_body: int = MAX_BODY,
+        limits: PoolLimits | None = None,
+    ) -> ClientService:
+        return self.build(
+            reactor,
+            url,
+            connect_timeout=CONNECT_TIMEOUT,
+            limits=limits or PoolLimits(),
+            response_limits=Limits(body=max_body),
+        )
+
+    #: Makes the service, of the arguments of `txetcd.http.open_pool`.
+    build: Callable[..., ClientService]
+
+
+class OurTreq(Ours):
+    """The transport ``"treq"`` of `txetcd.connect`: `TreqService` over treq and our agent."""
+
+    build = staticmethod(treq_service)
+
+
+class Direct(Ours):
+    """The transport ``"direct"`` of `txetcd.connect`."""
+
+    build = staticmethod(direct_service)
+
+
+class Streamed(Ours):
+    """Streamed responses, made whole again."""
+
+    @staticmethod
+    def build(reactor: Any, url: str, **options: Any) -> ClientService:
+        pool = open_pool(reactor, url, **options)
+        return Buffer(options["response_limits"].body) >> StreamingService(pool)
+
+
+def pooled_client(reactor: Any) -> tuple[HTTPClient, Callable[[], Deferred[None]]]:
+    """A user's own treq client, with a pool that repeats requests; and how to close it."""
+    pool = HTTPConnectionPool(reactor)
+    agent: Any = Agent(reactor, pool=pool, connectTimeout=CONNECT_TIMEOUT)
+
+    def close() -> Deferred[None]:
+        # Twisted says that all are closed a turn too early.
+        return pool.closeCachedConnections().addCallback(lambda _: sleep(reactor, 0))
+
+    return HTTPClient(agent), close
+
+
+# --- in memory -------------------------------------------------------------------------------
 
 
 class Transport(StringTransport):
@@ -28,6 +146,9 @@ class Transport(StringTransport):
     def setTcpNoDelay(self, enabled: bool) -> None:
         """What TLS asks of the transport below it."""
 
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """What a connection asks of its transport."""
+
     def abortConnection(self) -> None:
         self.aborted = True
         self.loseConnection()
@@ -37,6 +158,7 @@ class Peer:
     """The server's end of a connection in memory."""
 
     def __init__(self, factory: Any) -> None:
+        self.is_lost = False
         self._protocol = factory.buildProtocol(None)
         self._transport = Transport()
         self._protocol.makeConnection(self._transport)
@@ -56,6 +178,11 @@ class Peer:
         """Whether it did so without waiting for what it had written to leave."""
         return self._transport.aborted
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the client reads no more for now."""
+        return self._transport.producerState == "paused"
+
     def send(self, data: bytes) -> None:
         """Have the client receive some bytes, as long as it still reads any."""
         if data and not self.is_closed:
@@ -63,28 +190,24 @@ class Peer:
 
     def lose(self, reason: Exception | None = None) -> None:
         """End the connection."""
-        self._protocol.connectionLost(Failure(reason or ConnectionDone()))
+        if not self.is_lost:
+            self.is_lost = True
+            self._protocol.connectionLost(Failure(reason or ConnectionDone()))
 
 
 class Wire:
-    """A network in memory, and a client on it that is Twisted's own.
+    """A network in memory, and a client on it.
 
     Args:
-        make: Makes the service, of a reactor; treq over Twisted's agent by default.
+        make: Makes the service, of a reactor; stock treq by default.
         url: The server, for that default.
     """
 
-    def __init__(
-        self, make: Callable[[Any], TreqService] | None = None, url: str = URL
-    ) -> None:
+    def __init__(self, make: Callable[[Any], Any] | None = None, url: str = URL) -> None:
         self.reactor = MemoryReactorClock()
-        self._url = url
-        self.service = (make or self._default)(self.reactor)
+        self.service = make(self.reactor) if make else StockTreq().make(self.reactor, url)
+        self.peers: list[Peer] = []
         self._accepted = 0
-
-    def _default(self, reactor: Any) -> TreqService:
-        agent: Any = Agent(reactor, pool=HTTPConnectionPool(reactor))
-        return TreqService(HTTPClient(agent), self._url)
 
     @property
     def attempts(self) -> int:
@@ -95,13 +218,34 @@ class Wire:
         """Let the next connection be made that the client has asked for."""
         factory = self.reactor.tcpClients[self._accepted][2]
         self._accepted += 1
-        return Peer(factory)
+        self.peers.append(Peer(factory))
+        return self.peers[-1]
 
     def refuse(self, reason: Exception) -> None:
         """Let the next connection fail that the client has asked for."""
         factory: Any = self.reactor.tcpClients[self._accepted][2]
         self._accepted += 1
         factory.clientConnectionFailed(None, Failure(reason))
+
+    def settle(self) -> None:
+        """End the connections that the client has closed, as a reactor does a turn later."""
+        for peer in self.peers:
+            if peer.is_closed:
+                peer.lose(ConnectionAborted() if peer.is_aborted else None)
+        self.reactor.advance(0)
+
+
+# --- on a real port --------------------------------------------------------------------------
+
+
+def first_request(data: bytes) -> bytes:
+    """The first request in some bytes; nothing if it is not whole."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    if not end:
+        return b""
+    length = re.search(rb"\r\ncontent-length: *([0-9]+)", head, re.IGNORECASE)
+    wanted = int(length[1]) if length else 0
+    return head + end + rest[:wanted] if len(rest) >= wanted else b""
 
 
 class Connection(Protocol):
@@ -118,21 +262,11 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._buffer += data
-        while request := self._take():
+        while request := first_request(self._buffer):
+            self._buffer = self._buffer[len(request) :]
             self.requests.append(request)
             self._server.requests.append(request)
             self._server.answer(self, request)
-
-    def _take(self) -> bytes:
-        head, end, rest = self._buffer.partition(b"\r\n\r\n")
-        if not end:
-            return b""
-        length = re.search(rb"\r\ncontent-length: *([0-9]+)", head, re.IGNORECASE)
-        wanted = int(length[1]) if length else 0
-        if len(rest) < wanted:
-            return b""
-        self._buffer = rest[wanted:]
-        return head + end + rest[:wanted]
 
     def send(self, data: bytes) -> None:
         """Write some bytes to the client."""
@@ -157,6 +291,7 @@ class RawServer:
         reactor: Listens.
         answer: Told each connection and whole request.
         interface: The address to listen on.
+        listen: Listens there with TLS, of a factory; without TLS if None.
     """
 
     def __init__(
@@ -164,14 +299,19 @@ class RawServer:
         reactor: Any,
         answer: Callable[[Connection, bytes], object],
         interface: str = "127.0.0.1",
+        listen: Callable[[Any], Any] | None = None,
     ) -> None:
         self.answer = answer
         self.requests: list[bytes] = []
         self.connections: list[Connection] = []
         factory = Factory.forProtocol(self._connection)
-        self._port = reactor.listenTCP(0, factory, interface=interface)
+        if listen is None:
+            self._port = reactor.listenTCP(0, factory, interface=interface)
+        else:
+            self._port = listen(factory)
+        scheme = "http" if listen is None else "https"
         host = f"[{interface}]" if ":" in interface else interface
-        self.url = f"http://{host}:{self._port.getHost().port}"
+        self.url = f"{scheme}://{host}:{self._port.getHost().port}"
 
     def _connection(self) -> Connection:
         connection = Connection(self)
@@ -189,14 +329,3 @@ class RawServer:
             if not connection.closed.called:
                 connection.reset()
         await DeferredList(ended)
-
-
-def pooled_client(reactor: Any) -> tuple[HTTPClient, Callable[[], Deferred[None]]]:
-    """A user's own treq client, with a pool that repeats requests; and how to close it."""
-    pool = HTTPConnectionPool(reactor)
-    agent: Any = Agent(reactor, pool=pool)
-
-    def close() -> Deferred[None]:
-        return pool.closeCachedConnections().addCallback(lambda _: sleep(reactor, 0))
-
-    return HTTPClient(agent), close

@@ -20,7 +20,7 @@ from txetcd import (
 )
 from txetcd.errors import ApiDisabled, ErrorCode, Unauthorized
 from txetcd.http import Headers, Request
-from txetcd.http.pooled import pooled_service
+from txetcd.http.transports import treq_service
 from txetcd.testing import EtcdProcess
 
 reactor: Any = _reactor
@@ -33,7 +33,7 @@ class AuthenticationTests(RealServerTestCase):
     async def guarded(self) -> EtcdProcess:
         """A server whose only user is ``root``, with the password ``s3cret``."""
         server = await self.server()
-        admin = pooled_service(reactor, server.url, connect_timeout=5)
+        admin = treq_service(reactor, server.url)
         kind = ROOT.add("Content-Type", "application/json")
         root = json.dumps({"user": "root", "password": "s3cret"}).encode()
         for request, status in (

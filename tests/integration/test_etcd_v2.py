@@ -38,8 +38,8 @@ from txetcd import (
     v2,
 )
 from txetcd.errors import ErrorCode, ResponseTooLarge, WatchEnded
-from txetcd.http import Headers, Request, Response, TreqService
-from txetcd.http.pooled import pooled_service
+from txetcd.http import Headers, Limits, Request, Response, TreqService
+from txetcd.http.transports import treq_service
 from txetcd.v2.encode import MAX_REQUEST_LINE
 
 reactor: Any = _reactor
@@ -467,7 +467,7 @@ class RequestTests(Case):
         self,
     ):
         """Nobody can tell which connection a request will have."""
-        service = pooled_service(reactor, self.url, connect_timeout=5)
+        service = treq_service(reactor, self.url)
         self.addCleanup(service.close)
         await service(Request("GET", "/v2/keys/"))
         path = f"/v2/keys{self.prefix}/{'k' * MAX_REQUEST_LINE}"
@@ -483,7 +483,7 @@ class RequestTests(Case):
         """Each of its keys is told with its whole path: long paths make long replies."""
         for number in range(20):
             await (self.key / ("k" * 2_000) / str(number)).set("1")
-        service = pooled_service(reactor, self.url, connect_timeout=5, max_body=20_000)
+        service = treq_service(reactor, self.url, response_limits=Limits(body=20_000))
         etcd = Etcd(v2.Keys() >> service, clock=reactor)
         self.addCleanup(etcd.close)
         error = await self.failure(

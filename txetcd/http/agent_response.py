@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IPushProducer, ITransport
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone, ResponseFailed
@@ -13,7 +14,7 @@ from twisted.web.http_headers import Headers as WebHeaders
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
 from zope.interface import implementer
 
-from txetcd.errors import TxetcdError
+from txetcd.errors import RequestCancelled, TxetcdError
 from txetcd.http.received_headers import ReceivedHeaders
 from txetcd.http.stream import Body, StreamedResponse
 
@@ -130,12 +131,18 @@ class _ProtocolSink:
         self._protocol.connectionLost(Failure(_reason(error)))
 
 
+class _Aborted(ResponseFailed, CancelledError):
+    """Its reader wanted no more of a body."""
+
+
 def _reason(error: TxetcdError | None) -> Exception:
     if error is None:
         return ResponseDone("Response body fully received")
     cause = getattr(error, "cause", None)
     if isinstance(cause, PotentialDataLoss):
         return cause
+    if isinstance(error, RequestCancelled):
+        return _Aborted([Failure(error)])  # type: ignore[no-untyped-call]  # Twisted's
     return ResponseFailed([Failure(error)])
 
 
@@ -159,7 +166,11 @@ class _BodyTransport:
         self._body.hang_up()
 
     loseConnection = stopProducing
-    abortConnection = stopProducing
+
+    def abortConnection(self) -> None:
+        # Twisted's ``readBody`` calls it when its Deferred is cancelled, and then is told of
+        # the end either now or once too often.
+        self._body.close()
 
     def write(self, data: bytes) -> None:
         raise TypeError("the body of a response cannot be written to")

@@ -39,7 +39,7 @@ class Owner(Interface):
         """Nothing of it is left."""
 
     def send_soon(self, connection: Connection) -> None:
-        """It has a request to `Connection.send`, now or with those of others."""
+        """It has a request to send (``Connection.send``), now or with those of others."""
 
 
 class State(Enum):
@@ -309,7 +309,7 @@ class Connection(Protocol, Service[Request, Response]):
         exchange, self._exchange = self._exchange, None
         self._discard()
         self._state = State.LOST
-        self._readable = self._send = None
+        self._readable, self._send = sockets.never, None
         if exchange is not None:
             exchange.connection = None
             exchange.failed(self._why(reason))

@@ -64,8 +64,8 @@ class Exchange(Waiter):
     """One request on its way, and whatever is told of its response.
 
     It may have to wait in a pool for a connection; then it is on that connection until
-    it has ended.  It ends once, by `finished` or by `failed`, or because whoever wants
-    it gives it up with `give_up`.
+    it has ended.  It ends once, by `finished` or by `Waiter.failed`, or because who
+    wants it gives it up with `give_up`.
 
     Args:
         wire: The bytes of the request.

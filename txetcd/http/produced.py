@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import RequestGenerationFailed
@@ -26,7 +26,7 @@ class WrongBodyLength(Exception):
     """A producer made more or less than it had said."""
 
 
-@implementer(IConsumer)
+@implementer(IConsumer, IPushProducer)
 class ProducedExchange(StreamedExchange):
     """One whose request has a body that an ``IBodyProducer`` makes.
 
@@ -65,7 +65,7 @@ class ProducedExchange(StreamedExchange):
         producing.addCallbacks(self._produced, self._not_produced)
 
     def _produce(self) -> Any:
-        self._transport.registerProducer(self._producer, True)
+        self._transport.registerProducer(self, True)
         return self._producer.startProducing(self)
 
     # --- as a consumer --------------------------------------------------------------
@@ -102,6 +102,20 @@ class ProducedExchange(StreamedExchange):
         except Exception:
             self._stop()
             self._broken(Failure())
+
+    # --- as a producer, for the socket -----------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """Make no more for now."""
+        self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        self._producer.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; the exchange is told of that as well, but stops once."""
+        self._stop()
 
     # --- the end of it ------------------------------------------------------------------
 

@@ -32,7 +32,8 @@ def readable(transport: Any) -> Callable[[], bool]:
         return lambda: bool(select.select([handle], [], [], 0)[0])
     poll = select.poll()
     poll.register(handle.fileno(), select.POLLIN)
-    return lambda: bool(poll.poll(0))
+    # Where TLS has read that the server has closed, it lets go of the socket a turn later.
+    return lambda: bool(getattr(transport, "disconnecting", False) or poll.poll(0))
 
 
 def never() -> bool:

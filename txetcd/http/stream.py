@@ -143,7 +143,7 @@ class Body:
         if not self._ended or self._error is not None or self._claimed:
             return None
         self._claimed = True
-        pieces = self._pieces
+        pieces, self._pieces, self._size = self._pieces, _NONE, 0
         return pieces.popleft() if len(pieces) == 1 else b"".join(pieces)
 
     def pause(self) -> None:
@@ -161,9 +161,10 @@ class Body:
 
     def close(self) -> None:
         """Want no more: unless the body has ended, its connection is closed."""
-        self._pieces.clear()
-        self._size = 0
-        if not self._ended:
+        self._drop()
+        if self._ended:
+            self._flush()
+        else:
             self._exchange.failed(RequestCancelled(self._exchange.give_up()))
 
     def hang_up(self) -> None:
@@ -171,15 +172,19 @@ class Body:
 
         What the reader has not been told by then it is not told any more.
         """
+        self._drop()
+        if self._ended:
+            self._flush()
+        elif self._exchange.connection is not None:
+            self._exchange.connection.hang_up()
+
+    def _drop(self) -> None:
+        """Forget what has not been read; and tell even a sink that was paused of the end."""
         if self._ended and self._pieces and self._error is None:
             self._error = RequestCancelled()
         self._pieces.clear()
         self._size = 0
         self._stopped = False
-        if self._ended:
-            self._flush()
-        elif self._exchange.connection is not None:
-            self._exchange.connection.hang_up()
 
     def __repr__(self) -> str:
         state = "ended" if self._ended else "under way"
@@ -192,15 +197,14 @@ class Body:
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.callback(data)
-        elif self._sink is not None and not self._stopped and not self._pieces:
-            self._sink.received(data)
-        else:
-            if self._pieces is _NONE:
-                self._pieces = deque()
-            self._pieces.append(data)
-            self._size += len(data)
-            if self._size >= HIGH_WATER:
-                self._exchange.pause()
+            return
+        if self._pieces is _NONE:
+            self._pieces = deque()
+        self._pieces.append(data)
+        self._size += len(data)
+        self._flush()
+        if self._size >= HIGH_WATER:
+            self._exchange.pause()
 
     def end(self) -> None:
         """It is whole."""

@@ -13,12 +13,14 @@ lets pass and a client must not is refused here:
   messages in one call.
 - *What does not end.*  A head is given to llhttp up to the limit and no further.  In a
   chunked body everything is counted that is neither body nor the least that its framing
-  needs: it only grows, so the limit on it does not depend on how the bytes are split.
+  needs; each time that bytes have come, since llhttp does not tell where it is.
 - *What does not say where it ends.*  There is one ``Transfer-Encoding``, ``chunked``; or
   one ``Content-Length``; or the end of the connection, if that is announced.
 - *A* ``Content-Encoding`` that was not asked for.
 
-The events do not depend on how the bytes are split, but for the pieces of the body.
+The events do not depend on how the bytes are split, but for the pieces of the body; and
+where there is more around the chunks than is allowed and something else is wrong as
+well, for which of the two is told.
 """
 
 from __future__ import annotations
@@ -246,29 +248,17 @@ class ResponseParser:
             self._check_room()
         if self._done:
             self._note_surplus()
-        elif self._chunked:
-            self._parse_chunks(data)
-        else:
-            self._execute(data)
+            return
+        self._execute(data)
+        if self._chunked:
+            self._check_around()
 
     def _check_room(self) -> None:
         """Refuse a head that has not ended where it had to."""
         if self._head is None and not self._done:
             self._fail(self._head_too_long())
 
-    def _parse_chunks(self, data: bytes) -> None:
-        """Give llhttp pieces so small that none goes beyond the limit; at the limit, bytes."""
-        start = 0
-        while start < len(data) and not self._done:
-            end = start + max(1, self._limits.head - self._around())
-            if self._execute(data[start:end]):
-                self._check_around()
-            start = end
-        if start < len(data):
-            self._note_surplus()
-
-    def _execute(self, data: bytes) -> bool:
-        """Give llhttp some bytes; whether it took them."""
+    def _execute(self, data: bytes) -> None:
         self._fed += len(data)
         try:
             self._llhttp.feed_data(data)
@@ -277,8 +267,6 @@ class ResponseParser:
                 self._note_surplus()
             else:
                 self._fail(self._wrong(error))
-            return False
-        return True
 
     def _around(self) -> int:
         """How many bytes were neither body nor the least that its framing needs."""
@@ -307,6 +295,7 @@ class ResponseParser:
 
     def _fail(self, error: UnexpectedResponse) -> None:
         self._done = True
+        self._chunked = False
         self._llhttp = None
         self._events.append(error)
 
