@@ -134,6 +134,9 @@ class ExampleTests(ProgramTestCase):
     async def test_ambiguous_write(self):
         await self.assertPrintsItsOutputFile("ambiguous_write")
 
+    async def test_download(self):
+        await self.assertPrintsItsOutputFile("download")
+
     async def test_watch_config_follows_every_kind_of_change(self):
         config = (await self.emptied("/example/config")).key("/example/config")
         await config.key("old/value").set("1")
