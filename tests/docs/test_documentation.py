@@ -20,10 +20,10 @@ from tests.docs.test_examples import python_blocks
 from txetcd import Backoff, TxetcdError, UnexpectedResponse, errors
 from txetcd.client import DEFAULT_TIMEOUT, connect, default_stack
 from txetcd.filters.retry import DEFAULT_BACKOFF as RETRY_BACKOFF
+from txetcd.http.body import HIGH_WATER
 from txetcd.http.h1.limits import DEFAULT_MAX_BODY
 from txetcd.http.pool import FRESH
 from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, LONG_POLL_LIMITS
-from txetcd.http.stream import HIGH_WATER
 from txetcd.keys.changes import REARM
 from txetcd.keys.events import DEFAULT_BACKOFF as EVENTS_BACKOFF
 

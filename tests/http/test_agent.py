@@ -1174,6 +1174,14 @@ class OwnTests(SynchronousTestCase):
         self.ask("a")
         self.assertEqual(len(self.networks["a"].attempts), 1)
 
+    def test_a_request_that_says_so_is_the_last_on_its_connection(self):
+        last = Headers({b"Connection": [b"keep-alive, Close"]})
+        reply = self.agent.request(b"GET", b"http://a/", last)
+        transport = self.networks["a"].accept()
+        transport.send(KEPT)
+        self.successResultOf(reply)
+        self.assertTrue(transport.is_aborted)
+
     def test_what_it_says_of_itself(self):
         reply = self.ask()
         self.networks["a"].accept().send(KEPT)

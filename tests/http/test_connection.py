@@ -262,6 +262,22 @@ class EndTests(ConnectionTestCase):
         self.successResultOf(reply)
         self.assertClosed()
 
+    def test_a_request_that_says_so_is_the_last(self):
+        """Whatever the server says (RFC 9112, section 9.6)."""
+        for value in ("close", "TE, Close"):
+            self.connect()
+            last = Request("GET", "/a", headers=Headers({"Connection": value}))
+            reply = self.connection(last)
+            self.transport.send(OK)
+            self.assertEqual(self.successResultOf(reply).body, b"ok")
+            self.assertClosed()
+
+    def test_one_that_says_another_thing_is_not(self):
+        reply = self.connection(Request("GET", "/a", headers=Headers({"Connection": "closed"})))
+        self.transport.send(OK)
+        self.successResultOf(reply)
+        self.assertState("idle", Status.OPEN)
+
     def test_what_comes_unasked_closes_it(self):
         self.transport.send(b"H")
         self.assertClosed()

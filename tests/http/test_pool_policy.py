@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -183,7 +185,8 @@ class LimitsTests(SynchronousTestCase):
 
     def test_idle_time_is_more_than_nothing(self):
         self.assertEqual(PoolLimits(idle_time=1).idle_time, 1)
-        for wrong in (0, -1, float("nan")):
+        wrong: Any
+        for wrong in (0, -1, float("nan"), None, True, "1"):
             with self.assertRaises(ValueError) as caught:
                 PoolLimits(idle_time=wrong)
             self.assertEqual(

@@ -33,7 +33,7 @@ from txetcd.http import (
     StreamedResponse,
     StreamingService,
 )
-from txetcd.http.stream import HIGH_WATER
+from txetcd.http.body import HIGH_WATER
 
 GET = Request("GET", "/a")
 

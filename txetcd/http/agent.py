@@ -126,8 +126,10 @@ class Agent:
         except (SchemeNotSupported, ValueError):
             return fail()
         given = WebHeaders() if headers is None else headers
-        wire, accept_encoded = _head(method, target, pool.server, given, bodyProducer)
+        wire, said = _head(method, target, pool.server, given, bodyProducer)
+        accept_encoded = b"accept-encoding" in said
         exchange = _exchange(wire, method, pool.server.url, accept_encoded, bodyProducer)
+        exchange.is_last = b"close" in said.get(b"connection", b"").lower()
         pool.submit(exchange)
         asked = AgentRequest(method, uri, given)
         return exchange.response.addCallbacks(AgentResponse, _in_twisted_words, (asked,))
@@ -191,17 +193,17 @@ def _split(uri: bytes) -> tuple[bytes, bytes]:
 
 def _head(
     method: bytes, target: bytes, server: Server, headers: WebHeaders, producer: Any
-) -> tuple[bytes, bool]:
-    """The bytes of a request's head, and whether it asks for a ``Content-Encoding``."""
+) -> tuple[bytes, dict[bytes, bytes]]:
+    """The bytes of a request's head, and the values in it by their names in lower case."""
     lines = [b"%b %b HTTP/1.1" % (method, target)]
     if not headers.hasHeader(b"host"):
         lines.append(b"Host: " + server.authority.encode("ascii"))
-    accept_encoded = False
+    said: dict[bytes, bytes] = {}
     for name, values in headers.getAllRawHeaders():
         lower = name.lower()
         if lower in (b"content-length", b"transfer-encoding"):
             continue
-        accept_encoded = accept_encoded or lower == b"accept-encoding"
+        said[lower] = b",".join(values)
         lines += [b"%b: %b" % (name, value) for value in values]
     if producer is not None and producer.length is UNKNOWN_LENGTH:
         lines.append(b"Transfer-Encoding: chunked")
@@ -209,7 +211,7 @@ def _head(
         lines.append(b"Content-Length: %d" % (producer.length if producer is not None else 0))
     if any(map(_FORBIDDEN.search, lines)):
         raise ValueError("a header field holds NUL or a line end")
-    return b"\r\n".join([*lines, b"", b""]), accept_encoded
+    return b"\r\n".join([*lines, b"", b""]), said
 
 
 def _exchange(

@@ -15,8 +15,9 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
 from zope.interface import implementer
 
 from txetcd.errors import RequestCancelled, TxetcdError
+from txetcd.http.body import Body
 from txetcd.http.received_headers import ReceivedHeaders
-from txetcd.http.stream import Body, StreamedResponse
+from txetcd.http.stream import StreamedResponse
 
 __all__ = ["AgentRequest", "AgentResponse"]
 

@@ -288,7 +288,8 @@ class Connection(Protocol, Service[Request, Response]):
     def _release(self, exchange: Exchange, end: End) -> None:
         """Be free of an exchange that has ended, for the next if all went well."""
         exchange.connection = self._exchange = None
-        if end.reusable and exchange.is_sent and self._state is State.BUSY:
+        reusable = end.reusable and exchange.is_sent and not exchange.is_last
+        if reusable and self._state is State.BUSY:
             self.resume()
             self._state = State.IDLE
             # First, so that a request which the response gives rise to finds it idle.

@@ -16,7 +16,7 @@ from txetcd.errors import (
     ResponseTooLarge,
     TxetcdError,
 )
-from txetcd.http.h1 import End, Head
+from txetcd.http.h1 import End, Head, asks_to_close
 from txetcd.http.headers import Headers
 from txetcd.http.message import READS, Request, Response
 
@@ -76,6 +76,7 @@ class Exchange(Waiter):
 
     Attributes:
         connection: What carries it; None before and after that.
+        is_last: Whether the request says that it is the last on its connection.
         is_sent: Whether all of the request has been written.
         takes_whole: Whether it may be told of a response at once, by `whole_received`.
     """
@@ -83,6 +84,7 @@ class Exchange(Waiter):
     __slots__ = (
         "accept_encoded",
         "connection",
+        "is_last",
         "is_sent",
         "max_body",
         "method",
@@ -101,6 +103,7 @@ class Exchange(Waiter):
         self.method = method
         self.accept_encoded = accept_encoded
         self.max_body = max_body
+        self.is_last = False
         self.is_sent = self.takes_whole = True
         self.pool = None
         self.is_write = method not in READS
@@ -159,6 +162,7 @@ class WholeExchange(Exchange):
 
     def __init__(self, request: Request, wire: bytes, url: str) -> None:
         super().__init__(wire, request.method)
+        self.is_last = bool(request.headers) and asks_to_close(request.headers)
         # Who wants to know of the head may cancel the request then.
         self.takes_whole = request.on_head is None
         self._request = request

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.protocol import Factory
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, succeed
 
 from txetcd.clock import Clock, DelayedCall
-from txetcd.errors import NotSent, QueueFull, RequestCancelled, ServiceClosed, TxetcdError
+from txetcd.errors import NotSent, QueueFull, ServiceClosed
+from txetcd.http.attempt import Attempt
 from txetcd.http.connection import Connection
 from txetcd.http.exchange import Waiter
 from txetcd.http.h1 import DEFAULT_LIMITS, Limits
+from txetcd.http.lease import Lease
 from txetcd.http.message import Request, Response
 from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, Census, PoolLimits, Step, next_step
-from txetcd.http.tls import explain
 from txetcd.http.url import Server
 from txetcd.service import Service, ServiceFactory, Status
 
@@ -78,7 +77,7 @@ class Pool(ServiceFactory[Request, Response]):
         self._busy: set[Connection] = set()
         # Of the busy ones, those that stay so until they are given back.
         self._leased: set[Connection] = set()
-        self._attempts: OrderedDict[_Attempt, None] = OrderedDict()
+        self._attempts: OrderedDict[Attempt, None] = OrderedDict()
         self._waiting: OrderedDict[Waiter, None] = OrderedDict()
         # Closed, but not yet gone from the reactor.
         self._leaving: set[Connection] = set()
@@ -92,7 +91,7 @@ class Pool(ServiceFactory[Request, Response]):
     # --- what is asked of it --------------------------------------------------------
 
     def apply(self) -> Deferred[Service[Request, Response]]:
-        lease = _Lease(self)
+        lease = Lease(self)
         self.submit(lease)
         return lease.service
 
@@ -205,7 +204,7 @@ class Pool(ServiceFactory[Request, Response]):
         for connection in unsent:
             connection.send()
 
-    def made(self, attempt: _Attempt, connection: Connection) -> None:
+    def made(self, attempt: Attempt, connection: Connection) -> None:
         """An attempt has made a connection."""
         if self._attempts.pop(attempt, _GONE) is _GONE:
             connection.abort()
@@ -214,7 +213,7 @@ class Pool(ServiceFactory[Request, Response]):
         else:
             self._settle()
 
-    def not_made(self, attempt: _Attempt, error: NotSent) -> None:
+    def not_made(self, attempt: Attempt, error: NotSent) -> None:
         """An attempt has failed, and with it whoever has waited longest."""
         if self._attempts.pop(attempt, _GONE) is _GONE:
             return
@@ -252,7 +251,7 @@ class Pool(ServiceFactory[Request, Response]):
             self._next_waiter().connected(connection)
 
     def _connect(self) -> None:
-        attempt = _Attempt(self)
+        attempt = Attempt(self)
         self._attempts[attempt] = None
         attempt.begin(self._endpoint, self._connection, self._clock, self._connect_timeout)
 
@@ -322,119 +321,3 @@ _STEPS = {
     Step.GIVE_UP: Pool._give_up,
     Step.REFUSE: Pool._refuse,
 }
-
-
-class _Attempt:
-    """The making of one connection, in so much time."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._timer: DelayedCall | None = None
-        self._under_way: Deferred[Any] = succeed(None)
-        self._is_over = False
-
-    def begin(self, endpoint: Any, make: Any, clock: Clock, timeout: float) -> None:
-        self._timeout = timeout
-        self._timer = clock.callLater(timeout, self._expire)
-        connections = _Connections(lambda: self._superfluous() if self._is_over else make())
-        # An endpoint of a user's own may well raise.
-        self._under_way = maybeDeferred(endpoint.connect, connections)
-        self._under_way.addCallback(_ready).addCallbacks(self._made, self._failed)
-        if self._is_over:
-            # By what the endpoint has called.
-            self._under_way.cancel()
-
-    def _superfluous(self) -> Connection:
-        """What an endpoint is given that goes on though it was told to stop."""
-        connection = Connection(self._pool.server)
-        connection.ready.addErrback(lambda _: connection)
-        connection.abort()
-        return connection
-
-    def cancel(self) -> None:
-        """Make it no more."""
-        self._is_over = True
-        self._stop_timer()
-        self._under_way.cancel()
-
-    def _made(self, connection: Connection) -> None:
-        self._stop_timer()
-        self._pool.made(self, connection)
-
-    def _failed(self, failure: Failure) -> None:
-        self._stop_timer()
-        error: Any = failure.value
-        if not isinstance(error, NotSent):
-            error = NotSent(f"the request was not sent: {explain(error)}", error)
-        self._pool.not_made(self, error)
-
-    def _expire(self) -> None:
-        self._pool.not_made(self, NotSent(f"no connection within {self._timeout:g} s"))
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-
-
-def _ready(connection: Connection) -> Deferred[Connection]:
-    return connection.ready
-
-
-class _Connections(Factory):
-    """Makes protocols of a function, and says nothing in the log."""
-
-    noisy = False
-
-    def __init__(self, make: Any) -> None:
-        self._make = make
-
-    def buildProtocol(self, addr: object) -> Any:
-        return self._make()
-
-
-class _Lease(Waiter):
-    """Waits for a connection that it keeps until it is closed."""
-
-    def __init__(self, pool: Pool) -> None:
-        super().__init__()
-        self._lessor = pool
-        self.service: Deferred[Service[Request, Response]] = Deferred(self._cancelled)
-
-    def connected(self, connection: Connection) -> None:
-        self._lessor.lease(connection)
-        self.service.callback(_Leased(self._lessor, connection))
-
-    def failed(self, error: TxetcdError) -> None:
-        error.locate(endpoint=self._lessor.server.url)
-        self.service.errback(error)
-
-    def _cancelled(self, _: object) -> None:
-        self._lessor.abandon(self)
-        self.failed(RequestCancelled(sent=False))
-
-
-class _Leased(Service[Request, Response]):
-    """A connection of a pool, until it is closed."""
-
-    def __init__(self, pool: Pool, connection: Connection) -> None:
-        self._pool = pool
-        self._connection: Connection | None = connection
-
-    def apply(self, request: Request) -> Deferred[Response]:
-        if self._connection is None:
-            raise ServiceClosed
-        return self._connection(request)
-
-    def close(self) -> Deferred[None]:
-        """Give the connection back; a request under way fails with `ServiceClosed`."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._pool.give_back(connection)
-        return succeed(None)
-
-    @property
-    def status(self) -> Status:
-        return Status.CLOSED if self._connection is None else self._connection.status
-
-    def __repr__(self) -> str:
-        return f"<Leased {self._connection!r}>"

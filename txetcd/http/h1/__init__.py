@@ -5,7 +5,7 @@ response into events, however they are split: a `Head`, pieces of the body as `b
 and an `End`; or, at any place among these, an error, which is the last.
 """
 
-from txetcd.http.h1.encode import encode, encode_head
+from txetcd.http.h1.encode import asks_to_close, encode, encode_head
 from txetcd.http.h1.events import End, Event, Head
 from txetcd.http.h1.limits import DEFAULT_LIMITS, Limits
 from txetcd.http.h1.parser import ResponseParser
@@ -17,6 +17,7 @@ __all__ = [
     "Head",
     "Limits",
     "ResponseParser",
+    "asks_to_close",
     "encode",
     "encode_head",
 ]

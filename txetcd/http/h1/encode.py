@@ -5,7 +5,7 @@ from __future__ import annotations
 from txetcd.http.headers import Headers
 from txetcd.http.message import Request
 
-__all__ = ["encode", "encode_head"]
+__all__ = ["asks_to_close", "encode", "encode_head"]
 
 #: What says where a message ends is for the one who frames it to say.
 _FRAMING = ("Transfer-Encoding", "Content-Length")
@@ -71,3 +71,12 @@ def _check_framing(headers: Headers, length: int) -> None:
                     f"the header field {name}: {value} contradicts a body of {length} bytes: "
                     "leave it out, the transport sets it"
                 )
+
+
+def asks_to_close(headers: Headers) -> bool:
+    """Whether a request says that it is the last on its connection (RFC 9112, section 9.6)."""
+    return any(
+        option.strip().lower() == "close"
+        for value in headers.get_all("Connection")
+        for option in value.split(",")
+    )

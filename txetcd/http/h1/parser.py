@@ -189,7 +189,7 @@ class ResponseParser:
                 if end < 0:
                     self._keep(data)
                     return
-                # llhttp takes two CRs for an end, before httptools 0.9.
+                # llhttp took two CRs for an end (nodejs/llhttp, issue 865).
                 if data.find(b"\r", 0, end) != end - 1:
                     self._fail(self._malformed("the status line does not end with CR LF"))
                     return

@@ -10,10 +10,10 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
 from txetcd.errors import RequestCancelled, TxetcdError, UnexpectedResponse
+from txetcd.http.buffer import Reading
 from txetcd.http.exchange import tell_head
 from txetcd.http.h1.limits import DEFAULT_MAX_BODY
 from txetcd.http.message import Request, Response
-from txetcd.http.stream import Reading
 from txetcd.http.treq.errors import not_sent, translate
 from txetcd.http.treq.reply import (
     BodyReader,
