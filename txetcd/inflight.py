@@ -19,11 +19,16 @@ class InFlight(Generic[T]):
     """The Deferreds that have not fired yet.
 
     After `close` each of them has ended, and no other is begun.
+
+    Args:
+        failed: What a failure is to become: a function of it and of what `add` was given
+            after ``begin``.
     """
 
-    __slots__ = ("_closing", "_deferreds", "closed")
+    __slots__ = ("_closing", "_deferreds", "_failed", "closed")
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[..., Failure] | None = None) -> None:
+        self._failed = failed
         self._deferreds: set[Deferred[T]] = set()
         self._closing: list[Deferred[None]] = []
         self.closed = False
@@ -35,21 +40,26 @@ class InFlight(Generic[T]):
             The Deferred that ``begin(*args)`` returned.  It fails with `ServiceClosed`
             if it was ended by `close`, or if all was closed already.
         """
-        return fail(ServiceClosed()) if self.closed else self._track(begin(*args))
+        if self.closed:
+            return fail(self._told(Failure(ServiceClosed()), args))
+        return self._track(begin(*args), args)
 
-    def _track(self, deferred: Deferred[T]) -> Deferred[T]:
+    def _track(self, deferred: Deferred[T], args: tuple[Any, ...]) -> Deferred[T]:
         self._deferreds.add(deferred)
         # The first callback there is, so whatever its user adds holds nothing up.
-        deferred.addBoth(self._ended, deferred)
+        deferred.addBoth(self._ended, deferred, args)
         if self.closed:
             # By what begin() has called.
             deferred.cancel()
         return deferred
 
-    def _ended(self, result: Any, deferred: Deferred[T]) -> Any:
+    def _ended(self, result: Any, deferred: Deferred[T], args: tuple[Any, ...]) -> Any:
         self._deferreds.discard(deferred)
-        if not self.closed:
-            return result
+        if self.closed:
+            result = self._ended_by_closing(result)
+        return self._told(result, args) if isinstance(result, Failure) else result
+
+    def _ended_by_closing(self, result: Any) -> Any:
         if not self._deferreds:
             waiting, self._closing = self._closing, []
             for each in waiting:
@@ -57,6 +67,9 @@ class InFlight(Generic[T]):
         if isinstance(result, Failure) and isinstance(result.value, CancelledError):
             return Failure(ServiceClosed(getattr(result.value, "possibly_applied", True)))
         return result
+
+    def _told(self, failure: Failure, args: tuple[Any, ...]) -> Failure:
+        return failure if self._failed is None else self._failed(failure, *args)
 
     def close(self) -> Deferred[None]:
         """Cancel all, and begin no more.

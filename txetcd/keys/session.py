@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 
 from txetcd.clock import Clock, sleep
@@ -33,23 +31,26 @@ class Session(Service[Op, NodeOp]):
     def __init__(self, service: Service[Op, NodeOp], clock: Clock) -> None:
         self.clock = clock
         self._service = service
-        self._in_flight: InFlight[Any] = InFlight()
+        self._operations: InFlight[NodeOp] = InFlight(settle)
+        self._pauses: InFlight[None] = InFlight()
 
     def apply(self, request: Op) -> Deferred[NodeOp]:
-        answer: Deferred[NodeOp] = self._in_flight.add(self._service, request)
-        return answer.addErrback(settle, request)
+        return self._operations.add(self._service, request)
 
     def sleep(self, seconds: float) -> Deferred[None]:
         """Fire with None after a time; fail with `ServiceClosed` on `close`."""
-        return self._in_flight.add(sleep, self.clock, seconds)
+        return self._pauses.add(sleep, self.clock, seconds)
 
     def close(self) -> Deferred[None]:
         """End all that is under way (`ServiceClosed`), then close the service below."""
-        return self._in_flight.close().addCallback(lambda _: self._service.close())
+        # A pause that ends makes no request any more.
+        closed = self._operations.close()
+        self._pauses.close()
+        return closed.addCallback(lambda _: self._service.close())
 
     @property
     def status(self) -> Status:
-        return Status.CLOSED if self._in_flight.closed else self._service.status
+        return Status.CLOSED if self._operations.closed else self._service.status
 
     def __repr__(self) -> str:
         return repr(self._service)

@@ -41,9 +41,10 @@ from txetcd.http.h1.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["ResponseParser"]
 
-#: What a status line begins with (RFC 9112, section 4), and the digit after it.
+#: What a status line begins with (RFC 9112, section 4); where in it the minor version is,
+#: the first digit of the status, and the reason.
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
-_DIGIT = len(_VERSIONS[0])
+_MINOR, _DIGIT, _REASON = 7, 9, 13
 
 #: What no reason phrase may hold (RFC 9112, section 4).
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -103,6 +104,7 @@ class ResponseParser:
         "_max_body",
         "_llhttp",
         "_method",
+        "_minor",
         "_names",
         "_needed",
         "_reason",
@@ -140,6 +142,7 @@ class ResponseParser:
         self._kept = b""
         self._head: Head | None = None
         self._reason = b""
+        self._minor = 1
         self._fields: list[tuple[bytes, bytes]] = []
         # The first value of each field, by its name in lower case.
         self._names: dict[bytes, bytes] = {}
@@ -189,10 +192,13 @@ class ResponseParser:
                 if end < 0:
                     self._keep(data)
                     return
-                # llhttp took two CRs for an end (nodejs/llhttp, issue 865).
+                # The llhttp of httptools before 0.9 takes two CRs for an end.
                 if data.find(b"\r", 0, end) != end - 1:
                     self._fail(self._malformed("the status line does not end with CR LF"))
                     return
+                self._minor = data[_MINOR] - 0x30
+                # It is not read any other way: llhttp would call once more, for each response.
+                self._reason = data[_REASON : end - 1]
                 if data[_DIGIT] != 0x31:
                     self._parse(data)
                     return
@@ -305,31 +311,26 @@ class ResponseParser:
         if self._done:
             self._refuse("more than one response")
 
-    def on_status(self, reason: bytes) -> None:
-        self._reason += reason
-
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        llhttp = self._llhttp
         fields = self._fields
         if len(fields) > self._limits.fields:
             self._refuse(f"the head has more than {self._limits.fields} fields")
         names = self._names = {name.lower(): value for name, value in reversed(fields)}
-        status: int = llhttp.get_status_code()
-        minor = 1 if llhttp.get_http_version() == "1.1" else 0
+        status: int = self._llhttp.get_status_code()
         self._check_head(status)
-        length = self._length(status, minor)
+        length = self._length(status)
         if status < 200:
             return
-        self._head = Head(minor, status, self._reason, fields, length, names)
+        self._head = Head(self._minor, status, self._reason, fields, length, names)
         self._events.append(self._head)
         # Trailers are dropped: nothing that comes after a body may change what came before.
         self._fields = []
         if self._method == "HEAD":
             # llhttp would wait for the body that this head tells of.
-            self._end(_REUSABLE if self._keeps_alive(minor) else _LAST)
+            self._end(_REUSABLE if self._keeps_alive() else _LAST)
             self._llhttp = None
         elif length is not None and length > self._max_body:
             self._refuse(self._body_too_long(b""))
@@ -353,10 +354,9 @@ class ResponseParser:
 
     def on_message_complete(self) -> None:
         # After an interim response there is no head.
-        head = self._head
-        if head is not None and not self._done:
+        if self._head is not None and not self._done:
             # llhttp sees trailers as well, and what it takes for the end it reads nothing after.
-            keeps = self._llhttp.should_keep_alive() and self._keeps_alive(head.minor_version)
+            keeps = self._llhttp.should_keep_alive() and self._keeps_alive()
             self._end(_REUSABLE if keeps else _LAST)
 
     # --- what is refused -----------------------------------------------------------------
@@ -366,18 +366,18 @@ class ResponseParser:
             self._refuse("there is no such status")
         if status == 101:
             self._refuse("the server changes the protocol, unasked")
-        if self._reason and _FORBIDDEN.search(self._reason):
+        if not self._reason.isalnum() and _FORBIDDEN.search(self._reason):
             self._refuse("the reason phrase holds a control character")
         if b"content-encoding" in self._names and not self._accept_encoded:
             # Inflating is how 200 KB become 200 MB; etcd never compresses.
             self._refuse("the body is compressed, unasked")
 
-    def _length(self, status: int, minor: int) -> int | None:
+    def _length(self, status: int) -> int | None:
         """The length of the body, None if it is not told (RFC 9112, section 6.3)."""
         coding = self._names.get(b"transfer-encoding")
         length = self._names.get(b"content-length")
         if coding is not None:
-            self._check_coding(coding, length, minor)
+            self._check_coding(coding, length)
         if status < 200 or status in _BODILESS:
             return 0
         if coding is not None:
@@ -387,28 +387,28 @@ class ResponseParser:
             # Python reads no number of thousands of digits, of which here all but a few are zeros.
             return int(b"0" + length.lstrip(b"0"))
         if self._method != "HEAD":
-            if self._keeps_alive(minor):
+            if self._keeps_alive():
                 self._refuse("nothing tells where its body ends")
             self._until_close = True
         return None
 
-    def _check_coding(self, coding: bytes, length: bytes | None, minor: int) -> None:
+    def _check_coding(self, coding: bytes, length: bytes | None) -> None:
         if length is not None:
             self._refuse("it has both a Content-Length and a Transfer-Encoding")
         # A tab after it, which the grammar allows, keeps llhttp from seeing it.
         several = len(self._all(b"transfer-encoding")) > 1
         if several or coding.rstrip(b" ").lower() != b"chunked":
             self._refuse("its Transfer-Encoding is another than chunked")
-        if minor == 0:
+        if self._minor == 0:
             self._refuse("HTTP/1.0 has no Transfer-Encoding")
 
-    def _keeps_alive(self, minor: int) -> bool:
+    def _keeps_alive(self) -> bool:
         """Whether the connection is to stay open (RFC 9112, section 9.3)."""
         if b"connection" not in self._names:
-            return minor == 1
+            return self._minor == 1
         values = self._all(b"connection")
         options = {option.strip().lower() for value in values for option in value.split(b",")}
-        return b"close" not in options and (minor == 1 or b"keep-alive" in options)
+        return b"close" not in options and (self._minor == 1 or b"keep-alive" in options)
 
     def _all(self, name: bytes) -> list[bytes]:
         """Every value of a field of the head."""
