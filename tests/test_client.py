@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.http.wire import Peer
 from txetcd import (
+    TLS,
     Action,
     AmbiguousWrite,
     Backoff,
@@ -229,6 +230,17 @@ class ArgumentTests(Case):
             with self.assertRaises(ValueError) as caught:
                 self.connect(**options)
             self.assertEqual(str(caught.exception), message)
+
+    def test_tls_is_a_tls_and_belongs_to_https(self):
+        wrong: Any
+        for transport in ("treq", "direct"):
+            for wrong in ("ca.pem", True, {"ca": "ca.pem"}):
+                with self.assertRaises(TypeError) as caught:
+                    self.connect("https://a", tls=wrong, transport=transport)
+                self.assertIn("tls= takes a TLS(", str(caught.exception))
+            with self.assertRaises(ValueError) as refused:
+                self.connect("http://a", tls=TLS(), transport=transport)
+            self.assertIn("'http://a' is spoken to without TLS", str(refused.exception))
 
     def test_a_timeout_must_be_more_than_0(self):
         for wrong in (0, -1, float("nan")):

@@ -804,18 +804,18 @@ class ReentrancyTests(PoolTestCase):
         self.assertNothingLeft()
 
 
-class LeaseTests(PoolTestCase):
+class LoanTests(PoolTestCase):
     """The pool as a factory of services."""
 
-    def leased(self) -> tuple[Any, Transport]:
-        lease = self.pool()
+    def lent(self) -> tuple[Any, Transport]:
+        loan = self.pool()
         transport = self.network.accept()
-        return self.successResultOf(lease), transport
+        return self.successResultOf(loan), transport
 
-    def test_a_lease_keeps_its_connection_from_one_request_to_the_next(self):
-        lease, transport = self.leased()
+    def test_a_loan_keeps_its_connection_from_one_request_to_the_next(self):
+        loan, transport = self.lent()
         for _ in range(2):
-            reply = lease(GET)
+            reply = loan(GET)
             self.assertEqual(transport.take(), GET_BYTES)
             transport.send(OK)
             self.successResultOf(reply)
@@ -823,42 +823,42 @@ class LeaseTests(PoolTestCase):
         self.get()
         self.assertEqual(transport.received, b"")
 
-    def test_closing_a_lease_gives_the_connection_back(self):
-        lease, transport = self.leased()
-        self.assertIs(lease.status, Status.OPEN)
-        self.assertEqual(repr(lease), f"<Leased <Connection to {URL}, idle>>")
-        self.successResultOf(lease.close())
+    def test_closing_a_loan_gives_the_connection_back(self):
+        loan, transport = self.lent()
+        self.assertIs(loan.status, Status.OPEN)
+        self.assertEqual(repr(loan), f"<Lent <Connection to {URL}, idle>>")
+        self.successResultOf(loan.close())
         self.assertShows("1 idle, 0 busy, 0 connecting, 0 waiting, of 2")
-        self.assertIs(lease.status, Status.CLOSED)
+        self.assertIs(loan.status, Status.CLOSED)
         self.assertTrue(transport.is_open)
 
     def test_closing_it_twice_gives_it_back_once(self):
-        lease, transport = self.leased()
-        lease.close()
+        loan, transport = self.lent()
+        loan.close()
         self.get()
-        self.successResultOf(lease.close())
+        self.successResultOf(loan.close())
         self.assertTrue(transport.is_open)
         self.assertShows("0 idle, 1 busy, 0 connecting, 0 waiting, of 2")
 
-    def test_a_lease_that_was_closed_serves_nothing(self):
-        lease, transport = self.leased()
-        lease.close()
-        self.failed(lease(GET), ServiceClosed)
+    def test_a_loan_that_was_closed_serves_nothing(self):
+        loan, transport = self.lent()
+        loan.close()
+        self.failed(loan(GET), ServiceClosed)
         self.assertEqual(transport.received, b"")
 
     def test_what_is_given_back_goes_to_whoever_waits(self):
         self.use(self.network, limits=PoolLimits(connections=1))
-        lease, transport = self.leased()
+        loan, transport = self.lent()
         other = self.pool()
         self.assertNoResult(other)
-        lease.close()
+        loan.close()
         self.assertIs(self.successResultOf(other).status, Status.OPEN)
         self.assertTrue(transport.is_open)
 
-    def test_a_lease_that_is_closed_with_a_request_under_way_takes_it_along(self):
-        lease, transport = self.leased()
-        reply = lease(GET)
-        lease.close()
+    def test_a_loan_that_is_closed_with_a_request_under_way_takes_it_along(self):
+        loan, transport = self.lent()
+        reply = loan(GET)
+        loan.close()
         self.assertTrue(self.failed(reply, ServiceClosed).possibly_applied)
         self.assertTrue(transport.is_aborted)
         self.assertShows("0 idle, 0 busy, 0 connecting, 0 waiting, of 2")
@@ -866,40 +866,40 @@ class LeaseTests(PoolTestCase):
         self.assertTrue(self.pool.is_empty)
 
     def test_a_second_request_at_the_same_time_is_not_sent(self):
-        lease, transport = self.leased()
-        lease(GET)
-        self.failed(lease(GET), NotSent)
+        loan, transport = self.lent()
+        loan(GET)
+        self.failed(loan(GET), NotSent)
         self.assertEqual(transport.received, GET_BYTES)
 
-    def test_a_lease_whose_connection_was_lost_is_closed(self):
-        lease, transport = self.leased()
+    def test_a_loan_whose_connection_was_lost_is_closed(self):
+        loan, transport = self.lent()
         transport.lose()
-        self.assertIs(lease.status, Status.CLOSED)
-        self.failed(lease(GET), NotSent)
-        self.successResultOf(lease.close())
+        self.assertIs(loan.status, Status.CLOSED)
+        self.failed(loan(GET), NotSent)
+        self.successResultOf(loan.close())
         self.assertTrue(self.pool.is_empty)
 
     def test_cancelling_stops_waiting(self):
-        lease = self.pool()
-        lease.cancel()
-        self.assertFalse(self.failed(lease, RequestCancelled).possibly_applied)
+        loan = self.pool()
+        loan.cancel()
+        self.assertFalse(self.failed(loan, RequestCancelled).possibly_applied)
         self.assertTrue(self.network.attempts[0].is_cancelled)
         self.assertTrue(self.pool.is_empty)
 
-    def test_no_connection_no_lease(self):
-        lease = self.pool()
+    def test_no_connection_no_loan(self):
+        loan = self.pool()
         self.network.refuse()
-        self.assertEqual(self.failed(lease, NotSent).endpoint, URL)
+        self.assertEqual(self.failed(loan, NotSent).endpoint, URL)
 
-    def test_a_closed_pool_leases_nothing(self):
-        lease, transport = self.leased()
+    def test_a_closed_pool_lends_nothing(self):
+        loan, transport = self.lent()
         waiting = self.pool()
         self.pool.close()
         self.failed(waiting, ServiceClosed)
         self.failed(self.pool(), ServiceClosed)
         self.assertTrue(transport.is_aborted)
-        self.assertIs(lease.status, Status.CLOSED)
-        self.successResultOf(lease.close())
+        self.assertIs(loan.status, Status.CLOSED)
+        self.successResultOf(loan.close())
         self.clock.advance(0)
         self.assertNothingLeft()
 
@@ -1198,15 +1198,15 @@ class RealSocketTests(TestCase):
         self.addCleanup(port.stopListening)
         lost = factory.lost[0]
         pool = open_pool(reactor, f"http://127.0.0.1:{port.getHost().port}")
-        lease: Any = await pool()
-        handle = lease._connection.transport.getHandle()
+        loan: Any = await pool()
+        handle = loan._connection.transport.getHandle()
         for level, option in [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
         ]:
             self.assertNotEqual(handle.getsockopt(level, option), 0)
-        await lease(GET)
-        await lease.close()
+        await loan(GET)
+        await loan.close()
         await pool.close()
         await lost
 

@@ -31,7 +31,10 @@ def endpoint_for(reactor: Any, server: Server, tls: TLS | None, timeout: float) 
     Raises:
         ValueError: ``https`` needs TLS, which is not installed; or ``tls`` is given
             for ``http``.
+        TypeError: ``tls`` is something else than a `TLS`.
     """
+    if not (tls is None or isinstance(tls, TLS)):
+        raise TypeError(f"tls= takes a TLS(ca=..., certificate=...), not {type(tls).__name__}")
     endpoint = _address(reactor, server.host, server.port, timeout)
     if server.tls:
         return wrapClientTLS((tls or TLS()).creator_for(server.host, server.port), endpoint)

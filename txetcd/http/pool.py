@@ -13,7 +13,7 @@ from txetcd.http.attempt import Attempt
 from txetcd.http.connection import Connection
 from txetcd.http.exchange import Waiter
 from txetcd.http.h1 import DEFAULT_LIMITS, Limits
-from txetcd.http.lease import Lease
+from txetcd.http.loan import Loan
 from txetcd.http.message import Request, Response
 from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, Census, PoolLimits, Step, next_step
 from txetcd.http.url import Server
@@ -76,7 +76,7 @@ class Pool(ServiceFactory[Request, Response]):
         self._idle: OrderedDict[Connection, float] = OrderedDict()
         self._busy: set[Connection] = set()
         # Of the busy ones, those that stay so until they are given back.
-        self._leased: set[Connection] = set()
+        self._lent: set[Connection] = set()
         self._attempts: OrderedDict[Attempt, None] = OrderedDict()
         self._waiting: OrderedDict[Waiter, None] = OrderedDict()
         # Closed, but not yet gone from the reactor.
@@ -91,9 +91,9 @@ class Pool(ServiceFactory[Request, Response]):
     # --- what is asked of it --------------------------------------------------------
 
     def apply(self) -> Deferred[Service[Request, Response]]:
-        lease = Lease(self)
-        self.submit(lease)
-        return lease.service
+        loan = Loan(self)
+        self.submit(loan)
+        return loan.service
 
     def submit(self, waiter: Waiter) -> None:
         """Have a connection given to a waiter, now or when there is one."""
@@ -114,13 +114,13 @@ class Pool(ServiceFactory[Request, Response]):
         self._waiting.pop(waiter, None)
         self._settle()
 
-    def lease(self, connection: Connection) -> None:
+    def lend(self, connection: Connection) -> None:
         """Keep a connection for its user until it is given back, not for one request."""
-        self._leased.add(connection)
+        self._lent.add(connection)
 
     def give_back(self, connection: Connection) -> None:
         """Take back a connection; it is closed if its last request has not ended."""
-        self._leased.discard(connection)
+        self._lent.discard(connection)
         if connection.status is Status.OPEN:
             self.released(connection)
         else:
@@ -170,7 +170,7 @@ class Pool(ServiceFactory[Request, Response]):
     # --- what becomes of its connections -----------------------------------------------
 
     def released(self, connection: Connection) -> None:
-        if connection in self._leased or self._is_closed:
+        if connection in self._lent or self._is_closed:
             return
         self._busy.discard(connection)
         self._keep(connection)
@@ -178,7 +178,7 @@ class Pool(ServiceFactory[Request, Response]):
     def discarded(self, connection: Connection) -> None:
         self._idle.pop(connection, None)
         self._busy.discard(connection)
-        self._leased.discard(connection)
+        self._lent.discard(connection)
         self._leaving.add(connection)
         self._settle()
 

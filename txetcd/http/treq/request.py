@@ -23,9 +23,11 @@ class EncodedText(EncodedURL):
         self._text = text
 
     def to_uri(self) -> EncodedText:
+        """Itself: it is encoded."""
         return self
 
     def to_text(self, with_password: bool = False) -> str:
+        """The text, which holds no password."""
         return self._text
 
 

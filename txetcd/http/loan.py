@@ -15,31 +15,31 @@ from txetcd.service import Service, Status
 if TYPE_CHECKING:
     from txetcd.http.pool import Pool
 
-__all__ = ["Lease", "Leased"]
+__all__ = ["Loan", "Lent"]
 
 
-class Lease(Waiter):
+class Loan(Waiter):
     """Waits for a connection that it keeps until it is closed."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__()
-        self._lessor = pool
+        self._lender = pool
         self.service: Deferred[Service[Request, Response]] = Deferred(self._cancelled)
 
     def connected(self, connection: Connection) -> None:
-        self._lessor.lease(connection)
-        self.service.callback(Leased(self._lessor, connection))
+        self._lender.lend(connection)
+        self.service.callback(Lent(self._lender, connection))
 
     def failed(self, error: TxetcdError) -> None:
-        error.locate(endpoint=self._lessor.server.url)
+        error.locate(endpoint=self._lender.server.url)
         self.service.errback(error)
 
     def _cancelled(self, _: object) -> None:
-        self._lessor.abandon(self)
+        self._lender.abandon(self)
         self.failed(RequestCancelled(sent=False))
 
 
-class Leased(Service[Request, Response]):
+class Lent(Service[Request, Response]):
     """A connection of a pool, until it is closed."""
 
     def __init__(self, pool: Pool, connection: Connection) -> None:
@@ -63,4 +63,4 @@ class Leased(Service[Request, Response]):
         return Status.CLOSED if self._connection is None else self._connection.status
 
     def __repr__(self) -> str:
-        return f"<Leased {self._connection!r}>"
+        return f"<Lent {self._connection!r}>"
