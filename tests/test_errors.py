@@ -24,12 +24,14 @@ from txetcd.errors import (
     InvalidForm,
     KeyNotFound,
     LeaderElect,
+    MalformedResponse,
     NetworkError,
     NodeExist,
     NotDir,
     NotFile,
     NotSent,
     PrevValueRequired,
+    QueueFull,
     RaftInternal,
     RefreshTtlRequired,
     RefreshValue,
@@ -61,11 +63,13 @@ PARENTS = {
     RequestCancelled: TxetcdError,
     ServiceClosed: TxetcdError,
     UnexpectedResponse: TxetcdError,
+    MalformedResponse: UnexpectedResponse,
     ResponseTooLarge: UnexpectedResponse,
     WatchEnded: UnexpectedResponse,
     ApiDisabled: UnexpectedResponse,
     ApiError: TxetcdError,
     BackoffsExhausted: TxetcdError,
+    QueueFull: TxetcdError,
     AmbiguousWrite: TxetcdError,
 }
 
@@ -110,6 +114,14 @@ EXAMPLES: list[tuple[TxetcdError, str]] = [
     ),
     (UnexpectedResponse(204), "unexpected response, status 204; body begins b''"),
     (
+        MalformedResponse(0, b"SSH-2.0", "the version is not HTTP/1.1"),
+        "not a response of HTTP/1.1: the version is not HTTP/1.1; it begins b'SSH-2.0'",
+    ),
+    (
+        MalformedResponse(200, reason="a header field holds NUL"),
+        "not a response of HTTP/1.1, status 200: a header field holds NUL",
+    ),
+    (
         ResponseTooLarge(200, b"aaa", "the body is longer than 3 bytes"),
         "unexpected response, status 200: the body is longer than 3 bytes; body begins b'aaa'",
     ),
@@ -131,6 +143,7 @@ EXAMPLES: list[tuple[TxetcdError, str]] = [
         (kind(code, "Words", "/a", 7), f"Words (/a), code {code}")
         for code, kind in CODES.items()
     ],
+    (QueueFull("3 requests wait already"), "3 requests wait already"),
     (BackoffsExhausted("/a"), "gave up on /a after 0 failures; last: None"),
     (
         BackoffsExhausted("/a", [NotSent("refused"), ReplyLost("reset")]),
@@ -195,10 +208,13 @@ class FlagTests(SynchronousTestCase):
             (UnexpectedResponse(500), yes, yes),
             (UnexpectedResponse(503), yes, yes),
             (UnexpectedResponse(100), no, yes),
+            (MalformedResponse(0), no, yes),
+            (MalformedResponse(404), no, no),
             (ResponseTooLarge(200), no, yes),
             (WatchEnded(), yes, yes),
             (ApiDisabled(404), no, no),
             (BackoffsExhausted("/a"), no, no),
+            (QueueFull("full"), yes, no),
             (AmbiguousWrite(OP), no, yes),
             (ApiError(999), no, no),
             (RaftInternal(300), yes, yes),
