@@ -8,11 +8,14 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
 
 from txetcd import ReplyLost, Service, TxetcdError, UnexpectedResponse
 from txetcd.clock import sleep
@@ -123,10 +126,26 @@ class Streamed(Ours):
         return Buffer(options["response_limits"].body) >> StreamingService(pool)
 
 
+@implementer(IAgentEndpointFactory)
+class _ByAddress:
+    """Connects to the address that a URL has.
+
+    Twisted's own looks it up, which before Twisted 25 is done in a thread.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def endpointForURI(self, uri: Any) -> Any:
+        host = uri.host.decode("ascii").strip("[]")
+        kind: Any = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
+        return kind(self._reactor, host, uri.port, CONNECT_TIMEOUT)
+
+
 def pooled_client(reactor: Any) -> tuple[HTTPClient, Callable[[], Deferred[None]]]:
     """A user's own treq client, with a pool that repeats requests; and how to close it."""
     pool = HTTPConnectionPool(reactor)
-    agent: Any = Agent(reactor, pool=pool, connectTimeout=CONNECT_TIMEOUT)
+    agent: Any = Agent.usingEndpointFactory(reactor, _ByAddress(reactor), pool)
 
     def close() -> Deferred[None]:
         # Twisted says that all are closed a turn too early.
