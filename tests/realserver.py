@@ -68,7 +68,10 @@ class RealServerTestCase(TestCase):
 
     Attributes:
         prefix: A key for this test alone, such as ``"/test-test_watch-7"``.
+        carrier: The transport that carries the requests of the clients.
     """
+
+    carrier = "treq"
 
     def setUp(self) -> None:
         super().setUp()
@@ -83,6 +86,7 @@ class RealServerTestCase(TestCase):
 
     def client(self, url: str | None = None, **options: Any) -> Etcd:
         """A client, of the shared server by default, that is closed after the test."""
+        options.setdefault("transport", self.carrier)
         etcd = connect(self.etcd_url if url is None else url, **options)
         self.addCleanup(etcd.close)
         return etcd

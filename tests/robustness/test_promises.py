@@ -220,3 +220,22 @@ class SlowTests(Case):
             await self.pause()
         self.assertEqual(told, [b"%d" % number for number in range(50)])
         await registration.close()
+
+
+# --- the same over the direct transport --------------------------------------------------
+
+
+class DirectWritesTests(WritesTests):
+    carrier = "direct"
+
+
+class DirectCancelTests(CancelTests):
+    carrier = "direct"
+
+
+class DirectDeadlineTests(DeadlineTests):
+    carrier = "direct"
+
+
+class DirectSlowTests(SlowTests):
+    carrier = "direct"

@@ -108,6 +108,10 @@ class WritesTests(Case):
         self.assertEqual(told, [op.node.key for op in writer.truth[1:]])
 
 
+class DirectWritesTests(WritesTests):
+    carrier = "direct"
+
+
 class LostHistoryTests(Case):
     async def test_5000_unrelated_writes_while_the_client_is_cut_off_cost_a_snapshot(self):
         server = await self.server()
