@@ -108,6 +108,8 @@ class OutputTests(Case):
             await self.pause()
         transport: Any = watching.transport
         transport.closeStdout()
+        # Twisted closes it in its next turn; a request is sent at once, and may be quicker.
+        await self.pause()
         await key.set("2")
         status, _, err = await watching.ended
         self.assertEqual((status, err), (141, ""))
