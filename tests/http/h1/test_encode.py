@@ -1,4 +1,4 @@
-"""`encode` and `encode_head`: the bytes of a request, and that nothing else gets into them."""
+"""`encode`: the bytes of a request, and that nothing else gets into them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txetcd.http import Headers, Request
-from txetcd.http.h1 import asks_to_close, encode, encode_head
+from txetcd.http.h1 import asks_to_close, encode
 
 HOST = "127.0.0.1:2379"
 
@@ -133,28 +133,10 @@ class RefusedTests(SynchronousTestCase):
                 said = self.refused(Request("connect", "/a", headers=headers, body=body))
                 self.assertIn("CONNECT makes a tunnel", said)
 
-
-class EncodeHeadTests(SynchronousTestCase):
-    def test_the_framing_is_the_one_that_is_asked_for(self):
-        for length, chunked, framing in (
-            (None, False, b""),
-            (0, False, b"Content-Length: 0\r\n"),
-            (5, False, b"Content-Length: 5\r\n"),
-            (None, True, b"Transfer-Encoding: chunked\r\n"),
-        ):
-            wire = encode_head("PUT", "/a?b", HOST, Headers({"A": "b"}), length, chunked)
-            expected = b"PUT /a?b HTTP/1.1\r\nHost: 127.0.0.1:2379\r\nA: b\r\n" + framing + b"\r\n"
-            self.assertEqual(wire, expected)
-
-    def test_there_is_never_more_than_one(self):
-        headers = Headers([("Content-Length", "5"), ("content-length", "6")])
-        for chunked in (False, True):
-            wire = encode_head("PUT", "/a", HOST, headers, 5, chunked).lower()
-            self.assertEqual(wire.count(b"content-length:") + wire.count(b"transfer-encoding:"), 1)
-
-    def test_connect_is_refused(self):
-        with self.assertRaises(ValueError):
-            encode_head("CONNECT", "/a", HOST, Headers(), None)
+    def test_a_length_that_is_given_twice_is_told_once(self):
+        headers = Headers([("Content-Length", "2"), ("content-length", "2")])
+        wire = encode(Request("PUT", "/a", headers=headers, body=b"ok"), HOST).lower()
+        self.assertEqual(wire.count(b"content-length:"), 1)
 
 
 class AsksToCloseTests(SynchronousTestCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from txetcd.http.headers import Headers
 from txetcd.http.message import Request
 
-__all__ = ["asks_to_close", "encode", "encode_head"]
+__all__ = ["asks_to_close", "encode"]
 
 #: What says where a message ends is for the one who frames it to say.
 _FRAMING = ("Transfer-Encoding", "Content-Length")
@@ -28,37 +28,21 @@ def encode(request: Request, host: str, base: str = "") -> bytes:
         # Most requests there are.
         line = f"{request.method} {base}{request.target} HTTP/1.1"
         return f"{line}\r\nHost: {host}\r\n\r\n".encode("ascii")
-    headers = request.headers
-    _check_framing(headers, len(body))
+    _check_framing(request.headers, len(body))
     length = len(body) if body or request.is_write else None
-    return encode_head(request.method, base + request.target, host, headers, length) + body
+    return _head(request, host, base, length) + body
 
 
-def encode_head(
-    method: str, target: str, host: str, headers: Headers, length: int | None, chunked: bool = False
-) -> bytes:
-    """The head of a request.
-
-    Args:
-        method: The method.
-        target: The request target.
-        host: The server, unless ``headers`` name it.
-        headers: Other fields, none of them about framing.
-        length: The length of the body in bytes, to be told; None if there is none.
-        chunked: The body will be sent in chunks, and its length is not known.
-
-    Raises:
-        ValueError: The method is CONNECT.
-    """
-    if method == "CONNECT":
+def _head(request: Request, host: str, base: str, length: int | None) -> bytes:
+    """The head of a request, which tells the length of its body unless that is None."""
+    if request.method == "CONNECT":
         raise ValueError("CONNECT makes a tunnel of a connection, and is not supported")
-    lines = [f"{method} {target} HTTP/1.1"]
+    lines = [f"{request.method} {base}{request.target} HTTP/1.1"]
+    headers = request.headers
     if "Host" not in headers:
         lines.append(f"Host: {host}")
     lines += [f"{name}: {value}" for name, value in headers if name.lower() != "content-length"]
-    if chunked:
-        lines.append("Transfer-Encoding: chunked")
-    elif length is not None:
+    if length is not None:
         lines.append(f"Content-Length: {length}")
     return "\r\n".join((*lines, "", "")).encode("latin-1")
 
