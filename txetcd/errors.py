@@ -3,7 +3,7 @@
 ``TxetcdError`` is the root.  Below it stands one family for each party that can
 fail: the network (`NotSent`, `ReplyLost`, `RequestTimedOut`), the protocol
 (`UnexpectedResponse`), etcd itself (`ApiError`, one subclass a code), a policy
-(`BackoffsExhausted`), and `AmbiguousWrite` for a write whose outcome is unknown.
+(`BackoffsExhausted`, `Rejected`), and `AmbiguousWrite` for a write whose outcome is unknown.
 
 An error says what happened.  Two flags say what may be done about it, so that
 no caller has to read messages: `TxetcdError.retryable` and
@@ -25,6 +25,7 @@ __all__ = [
     "ApiError",
     "BackoffsExhausted",
     "DirNotEmpty",
+    "EndpointDown",
     "ErrorCode",
     "EventIndexCleared",
     "IndexNaN",
@@ -32,8 +33,10 @@ __all__ = [
     "InvalidForm",
     "KeyNotFound",
     "LeaderElect",
+    "LoadShed",
     "MalformedResponse",
     "NetworkError",
+    "NoEndpoints",
     "NodeExist",
     "NotDir",
     "NotFile",
@@ -41,8 +44,10 @@ __all__ = [
     "PrevValueRequired",
     "QueueFull",
     "RaftInternal",
+    "RateLimited",
     "RefreshTtlRequired",
     "RefreshValue",
+    "Rejected",
     "ReplyLost",
     "RequestCancelled",
     "RequestTimedOut",
@@ -56,6 +61,7 @@ __all__ = [
     "UnexpectedResponse",
     "WatcherCleared",
     "WatchEnded",
+    "WriteForbidden",
 ]
 
 #: How many bytes of an unintelligible body an error shows.
@@ -465,10 +471,36 @@ class BackoffsExhausted(TxetcdError):
         return f"gave up on {self.subject} after {len(self.reasons)} failures; last: {self.cause}"
 
 
-class QueueFull(TxetcdError):
-    """As many wait already as may, so the request was not begun."""
+class Rejected(TxetcdError):
+    """A policy of this side let the request not begin, so nothing was sent."""
 
     retryable = True
+
+
+class QueueFull(Rejected):
+    """As many wait already as may, so the request was not begun."""
+
+
+class RateLimited(Rejected):
+    """More requests were made in a time than may."""
+
+
+class LoadShed(Rejected):
+    """The service refuses so many requests that this one was not even sent."""
+
+
+class EndpointDown(Rejected):
+    """The endpoint has failed too often, and is left alone for a while."""
+
+
+class NoEndpoints(Rejected):
+    """No endpoint is known: none was given, or none has been found yet."""
+
+
+class WriteForbidden(Rejected):
+    """The request is a write, and what it was made with only reads."""
+
+    retryable = False
 
 
 class AmbiguousWrite(TxetcdError):

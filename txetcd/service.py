@@ -28,8 +28,8 @@ Three rules hold everywhere:
   the filter on top, which waits for the one below it; cancelling it cancels what
   is under way at the bottom, a connection say.
 - *Composition is transparent.* `Service.close` and `Service.status` of a
-  composition are those of the service at its end, and its ``repr`` reads as it
-  was written.
+  composition are those of the service at its end, unless a filter has a word in it
+  (`Filter.close_with`, `Filter.status_of`), and its ``repr`` reads as it was written.
 """
 
 from __future__ import annotations
@@ -168,6 +168,22 @@ class Filter(Generic[ReqIn, RepOut, ReqOut, RepIn]):
         response, and may raise.  ``service(request)`` itself never raises.
         """
         raise TypeError(f"{type(self).__name__} does not override apply()")
+
+    def status_of(self, service: Service[ReqOut, RepIn]) -> Status:
+        """The status of this filter in front of a service: that of the service.
+
+        Override it where the filter knows better: one that refuses requests for now,
+        say, is `Status.BUSY` whatever the service is.
+        """
+        return service.status
+
+    def close_with(self, service: Service[ReqOut, RepIn]) -> Deferred[None]:
+        """Close this filter in front of a service: close the service.
+
+        Override it where the filter has something to stop, a delayed call say, and
+        close the service too.
+        """
+        return service.close()
 
     @overload
     def and_then(
@@ -343,11 +359,11 @@ class _Filtered(Service[Any, Any]):
         return result if type(result) is Deferred else _deferred(result)
 
     def close(self) -> Deferred[None]:
-        return self._service.close()
+        return self._filter.close_with(self._service)
 
     @property
     def status(self) -> Status:
-        return self._service.status
+        return self._filter.status_of(self._service)
 
     def __repr__(self) -> str:
         return f"{self._filter!r} >> {self._service!r}"
@@ -365,6 +381,12 @@ class _Chain(Filter[Any, Any, Any, Any]):
 
     def apply(self, request: Any, service: Service[Any, Any]) -> Deferred[Any]:
         return self.and_then(service)(request)
+
+    def status_of(self, service: Service[Any, Any]) -> Status:
+        return self.and_then(service).status
+
+    def close_with(self, service: Service[Any, Any]) -> Deferred[None]:
+        return self.and_then(service).close()
 
     def __repr__(self) -> str:
         return " >> ".join(map(repr, self._filters))
