@@ -1,17 +1,15 @@
-"""An upper bound on the time that a request takes."""
+"""An upper bound on the time that an attempt takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import takewhile
-from math import inf
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
-from txetcd.clock import Clock, DelayedCall
-from txetcd.errors import RequestTimedOut
+from txetcd.clock import Clock
+from txetcd.filters.deadline import is_long_poll, remaining
+from txetcd.filters.time_limit import TimeLimit
 from txetcd.service import Filter, Service
 
 __all__ = ["Timeout"]
@@ -19,9 +17,8 @@ __all__ = ["Timeout"]
 Req = TypeVar("Req")
 Rep = TypeVar("Rep")
 
-
-def _long_poll(request: object) -> bool:
-    return bool(getattr(request, "long_poll", False))
+#: A bound that is shorter by less than this share is not worth a delayed call of its own.
+WORTH_A_CALL = 0.9
 
 
 class Timeout(Filter[Req, Rep, Req, Rep]):
@@ -33,18 +30,22 @@ class Timeout(Filter[Req, Rep, Req, Rep]):
     answer to being cancelled; a result that comes later is dropped.  Cancelling
     cancels the request below.
 
-    Where it belongs: above `Retry`, it bounds an operation with all its attempts;
-    below, each attempt.  The default stack has one in either place, so that one
-    stuck connection does not use up the time of the whole.
+    Where it belongs: below `Retry`, where it bounds each attempt, so that one stuck
+    connection does not use up the time of the whole; and below `FailureAccrual`,
+    which is to count what it ends.  What bounds an operation with all its attempts
+    is a `Deadline`, above.
 
     Args:
         seconds: The time allowed; more than 0.
         clock: Tells the time; a reactor, or `twisted.internet.task.Clock`.
         unless: A request for which this is true has all the time it wants; by
             default one that waits for something to happen (``long_poll``).
+        share: The part of what is left of the caller's deadline that a request may
+            take at the most, so that time is left for another; more than 0, at most
+            1.  None pays no heed to a deadline.
 
     Raises:
-        ValueError: ``seconds`` is not more than 0.
+        ValueError: ``seconds`` or ``share`` is out of its range.
 
     .. versionadded:: 0.1
     """
@@ -54,128 +55,32 @@ class Timeout(Filter[Req, Rep, Req, Rep]):
         seconds: float,
         clock: Clock,
         *,
-        unless: Callable[[Req], bool] = _long_poll,
+        unless: Callable[[Req], bool] = is_long_poll,
+        share: float | None = None,
     ) -> None:
         if not seconds > 0:
             raise ValueError(f"a timeout must be more than 0 seconds, not {seconds!r}")
+        if share is not None and not 0 < share <= 1:
+            raise ValueError(f"share must be more than 0 and at most 1, not {share!r}")
         self._seconds = seconds
         self._clock = clock
         self._unless = unless
-        self._deadlines = _Deadlines(seconds, clock)
+        self._share = share
+        self._limit = TimeLimit(seconds, clock)
 
     def apply(self, request: Req, service: Service[Req, Rep]) -> Deferred[Rep]:
         if self._unless(request):
             return service(request)
-        inner = service(request)
-        now = self._clock.seconds()
-        if now < self._deadlines.latest:
-            # The clock was set back, and the delayed call is as much further off.
-            self._deadlines = _Deadlines(self._seconds, self._clock)
-        return self._deadlines.bound(inner, now)
+        limit = self._limit if self._share is None else self._shared(self._share)
+        return limit.bound(service(request))
+
+    def _shared(self, share: float) -> TimeLimit:
+        """What bounds a request now, by what is left of the caller's deadline."""
+        left = remaining()
+        if left is None or left * share >= self._seconds * WORTH_A_CALL:
+            return self._limit
+        return TimeLimit(max(0.0, left * share), self._clock)
 
     def __repr__(self) -> str:
-        return f"Timeout({self._seconds:g})"
-
-
-class _Deadlines:
-    """Requests under way, each with its deadline, and one delayed call for all of them.
-
-    All have the same time, so the first to begin is the first whose time is up.  The
-    delayed call is made for the first; when it comes, it is made anew for the first
-    that is left.  There is one while something is under way, and none otherwise.
-    With many requests at a time, one costs no delayed call (2 µs in a reactor).
-
-    What the user holds is a Deferred apart from the one below, which may not end when
-    it is cancelled.  `Deferred.addTimeout` would wait for that, and would turn into a
-    timeout only what ends as a `CancelledError`.
-
-    Attributes:
-        latest: When the last request began.
-    """
-
-    __slots__ = ("_call", "_clock", "_expiring", "_seconds", "_under_way", "latest")
-
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self.latest = -inf
-        # What the user holds, with its deadline and with what is below; in order.
-        self._under_way: dict[Deferred[Any], tuple[float, Deferred[Any]]] = {}
-        self._call: DelayedCall | None = None
-        # What the user holds, while what is below is cancelled because the time is up.
-        self._expiring: Deferred[Any] | None = None
-
-    def bound(self, inner: Deferred[Rep], now: float) -> Deferred[Rep]:
-        """A Deferred that fires when ``inner`` does, or as soon as the time is up."""
-        outer: Deferred[Rep] = Deferred(self._cancel)
-        inner.addBoth(self._ended, outer)
-        if not outer.called:
-            if not self._under_way:
-                self._call = self._clock.callLater(self._seconds, self._expire)
-            self._under_way[outer] = (now + self._seconds, inner)
-            self.latest = now
-        return outer
-
-    def _ended(self, result: Any, outer: Deferred[Any]) -> None:
-        self._forget(outer)
-        if outer.called:
-            return
-        if outer is self._expiring and isinstance(result, Failure):
-            result = self._timed_out(result.value)
-        outer.callback(result)
-
-    def _cancel(self, outer: Deferred[Any]) -> None:
-        inner = self._forget(outer)
-        if inner is not None:
-            inner.cancel()
-
-    def _forget(self, outer: Deferred[Any]) -> Deferred[Any] | None:
-        """Bound it no more; what is below, if it was bounded."""
-        _, inner = self._under_way.pop(outer, (0, None))
-        if not self._under_way:
-            self._rest()
-        return inner
-
-    def _rest(self) -> None:
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
-
-    def _expire(self) -> None:
-        """Give up all whose time is up."""
-        self._call = None
-        try:
-            for outer in self._due():
-                # One may have ended with another.
-                if outer in self._under_way:
-                    self._give_up(outer)
-        finally:
-            if self._under_way and self._call is None:
-                self._go_on()
-
-    def _due(self) -> list[Deferred[Any]]:
-        now = self._clock.seconds()
-        due = takewhile(lambda each: each[1][0] <= now, self._under_way.items())
-        return [outer for outer, _ in due]
-
-    def _give_up(self, outer: Deferred[Any]) -> None:
-        _, inner = self._under_way.pop(outer)
-        self._expiring = outer
-        try:
-            inner.cancel()
-        finally:
-            self._expiring = None
-            if not outer.called:
-                outer.errback(self._timed_out(None))
-
-    def _go_on(self) -> None:
-        """Make the delayed call for the first that is left."""
-        deadline, _ = next(iter(self._under_way.values()))
-        delay = max(0.0, deadline - self._clock.seconds())
-        self._call = self._clock.callLater(delay, self._expire)
-
-    def _timed_out(self, cause: BaseException | None) -> Failure:
-        error = RequestTimedOut(self._seconds, cause, getattr(cause, "possibly_applied", True))
-        error.locate(getattr(cause, "op", None), getattr(cause, "endpoint", ""))
-        error.reasons = getattr(cause, "reasons", ())
-        return Failure(error)
+        share = "" if self._share is None else f", share={self._share:g}"
+        return f"Timeout({self._seconds:g}{share})"

@@ -1,0 +1,234 @@
+"""Leaving a service alone that fails, until it is seen to work again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from txetcd.backoff import Backoff
+from txetcd.clock import Clock
+from txetcd.errors import EndpointDown, NotSent, Rejected, RequestTimedOut
+from txetcd.filters.accrual_policy import AccrualPolicy, ConsecutiveFailures
+from txetcd.filters.parked import Parked
+from txetcd.filters.probe import Probe, Probing
+from txetcd.response_class import ResponseClass, ResponseClassifier, classify
+from txetcd.service import Filter, Service, Status
+
+__all__ = ["DEFAULT_REVIVAL", "FailureAccrual", "unreachable"]
+
+Req = TypeVar("Req")
+Rep = TypeVar("Rep")
+
+#: How long a service is left alone, each time that it has not come back.
+DEFAULT_REVIVAL = Backoff.exponential_jittered(0.1, 10.0)
+
+
+def unreachable(request: object, outcome: object) -> bool:
+    """Whether an outcome shows a service that cannot be reached, or is stuck.
+
+    The connection could not be made (`NotSent`), or nothing came in time
+    (`RequestTimedOut`).  The next request would most likely cost as much.
+    """
+    return isinstance(outcome, Failure) and isinstance(outcome.value, (NotSent, RequestTimedOut))
+
+
+class FailureAccrual(Filter[Req, Rep, Req, Rep]):
+    """Notes when a service fails too much, and makes its status `Status.BUSY` for a while.
+
+    A balancer above then picks another.  What is sent all the same, since nothing else
+    is left, does pass, unless ``refuse`` is true.  The time it is left alone grows with
+    each attempt to bring it back, by a schedule.  It comes back
+
+    - with a ``probe``: when that has been answered, which is asked after each delay.  No
+      request of a user's is put at risk.
+    - without: when the first request after the delay succeeds.  The status is `OPEN
+      <Status.OPEN>` until that one comes, and `BUSY <Status.BUSY>` while it is under
+      way.
+
+    Requests that wait for something (``long_poll``) would wait in vain: they fail with
+    `EndpointDown` as soon as the service is given up.  As no answer is due to them, it
+    takes a ``heartbeat`` to notice that a service on which they alone are parked has
+    died.
+
+    It has the state of one service, and stands in front of that alone.  Where it
+    belongs: right below a balancer, and above the timeout of an attempt, whose
+    `RequestTimedOut` it is to see.  Finagle's is ``FailureAccrualFactory``.
+
+    Args:
+        clock: Tells the time.
+        policy: Counts failures, and says which is one too many; five in a row by
+            default.
+        at_once: Sees a request and its failure; true if this one is enough by itself.
+            `unreachable` is made for it.
+        backoff: How long the service is left alone, first and after each attempt; its
+            last delay is repeated.
+        classifier: Says which outcomes are failures.  A request that another policy
+            below did not let begin (`Rejected`) is not counted.
+        probe: A function of the service, that asks it something; the Deferred that it
+            returns is classified as a response is.
+        heartbeat: How long after the last such question another is asked, in seconds,
+            while requests are parked; None for never.
+        refuse: Whether a request fails with `EndpointDown` while the service is left
+            alone: for a service that has no balancer above it (a "circuit breaker").
+
+    Raises:
+        ValueError: ``backoff`` has no delays, or ``heartbeat`` is not more than 0, or is
+            given without a ``probe``.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        policy: AccrualPolicy | None = None,
+        at_once: Callable[[Any, Any], bool] | None = None,
+        backoff: Backoff = DEFAULT_REVIVAL,
+        classifier: ResponseClassifier = classify,
+        probe: Probe | None = None,
+        heartbeat: float | None = None,
+        refuse: bool = False,
+    ) -> None:
+        if next(iter(backoff), None) is None:
+            raise ValueError(f"backoff must have at least one delay: {backoff!r}")
+        if heartbeat is not None and (probe is None or not heartbeat > 0):
+            raise ValueError(f"heartbeat={heartbeat!r}: it needs a probe, and more than 0 seconds")
+        self._clock = clock
+        self._policy = ConsecutiveFailures(5) if policy is None else policy
+        self._at_once = at_once
+        self._backoff = backoff
+        self._classifier = classifier
+        self._probing: Probing | None = None
+        if probe is not None:
+            self._probing = Probing(clock, probe, self._is_to_ask, self._answered)
+        self._heartbeat = heartbeat
+        self._refuse = refuse
+        self._dead = False
+        # How often it has been given up: a request that began before the last time tells
+        # nothing of the time after.
+        self._deaths = 0
+        # When it may be tried again, without a probe, and whether a request is trying it.
+        self._revival = 0.0
+        self._trying = False
+        self._delays: Iterator[float] = iter(())
+        self._delay = 0.0
+        self._parked = Parked()
+
+    def apply(self, request: Req, service: Service[Req, Rep]) -> Deferred[Rep]:
+        waits, trial, deaths = getattr(request, "long_poll", False), False, self._deaths
+        if self._dead:
+            may_try = self._may_try()
+            if self._refuse and not may_try:
+                return fail(EndpointDown(f"{service!r} has failed, and is left alone"))
+            # One that waits would try it for hours.
+            trial = may_try and not waits
+            self._trying = self._trying or trial
+        outcome = service(request)
+        if waits:
+            self._parked.add(outcome)
+            self._listen(service)
+        return outcome.addBoth(self._ended, request, service, deaths, trial)
+
+    def status_of(self, service: Service[Req, Rep]) -> Status:
+        if not self._dead or self._may_try():
+            return service.status
+        return Status.worst(service.status, Status.BUSY)
+
+    def close_with(self, service: Service[Req, Rep]) -> Deferred[None]:
+        if self._probing is not None:
+            self._probing.close()
+        return service.close()
+
+    def _may_try(self) -> bool:
+        """Whether the next request is to try whether the service has come back."""
+        if self._probing is not None or self._trying:
+            return False
+        return self._clock.seconds() >= self._revival
+
+    # --- what outcomes tell ----------------------------------------------------------
+
+    def _ended(
+        self,
+        outcome: Any,
+        request: Any,
+        service: Service[Any, Any],
+        deaths: int,
+        trial: bool,
+    ) -> Any:
+        if trial:
+            self._trying = False
+        verdict = self._classifier(request, outcome)
+        if deaths == self._deaths:
+            if verdict is ResponseClass.SUCCESS:
+                self._succeeded(service)
+            elif verdict.is_failure and not _not_begun(outcome):
+                self._failed(request, outcome, service, trial)
+        return outcome
+
+    def _succeeded(self, service: Service[Any, Any]) -> None:
+        if not self._dead:
+            self._policy.succeeded()
+            return
+        self._dead = False
+        self._policy.forget()
+        if self._probing is not None:
+            self._probing.stop()
+        self._listen(service)
+
+    def _failed(
+        self, request: Any, outcome: Any, service: Service[Any, Any], trial: bool
+    ) -> None:
+        if self._dead:
+            if trial:
+                self._leave_alone(service)
+            return
+        enough = self._at_once is not None and self._at_once(request, outcome)
+        if self._policy.failed() or enough:
+            self._give_up(service)
+
+    def _give_up(self, service: Service[Any, Any]) -> None:
+        self._dead = True
+        self._deaths += 1
+        self._trying = False
+        self._delays = iter(self._backoff)
+        self._leave_alone(service)
+
+    def _leave_alone(self, service: Service[Any, Any]) -> None:
+        self._delay = next(self._delays, self._delay)
+        self._revival = self._clock.seconds() + self._delay
+        if self._probing is not None:
+            self._probing.ask_in(self._delay, service)
+        self._parked.end()
+
+    def _answered(self, outcome: Any, service: Service[Any, Any]) -> None:
+        verdict = self._classifier(None, outcome)
+        if verdict is ResponseClass.SUCCESS:
+            self._succeeded(service)
+            self._listen(service)
+        elif verdict.is_failure:
+            (self._leave_alone if self._dead else self._give_up)(service)
+
+    def _listen(self, service: Service[Any, Any]) -> None:
+        """Ask whether it is alive, after a time, as long as requests are parked on it."""
+        beat, probing = self._heartbeat, self._probing
+        if beat is not None and probing is not None and probing.idle and self._is_to_ask():
+            probing.ask_in(beat, service)
+
+    def _is_to_ask(self) -> bool:
+        return self._dead or len(self._parked) > 0
+
+    def __repr__(self) -> str:
+        state = "alive"
+        if self._dead:
+            left = self._revival - self._clock.seconds()
+            state = f"left alone for {left:.3g} s" if left > 0 else "to be tried"
+        return f"FailureAccrual({self._policy!r}, {state})"
+
+
+def _not_begun(outcome: object) -> bool:
+    """Whether a request was not begun by the word of a policy on this side."""
+    return isinstance(outcome, Failure) and isinstance(outcome.value, Rejected)

@@ -1,0 +1,49 @@
+"""Requests that wait for something, while what they wait on may die."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from txetcd.errors import EndpointDown
+
+__all__ = ["Parked"]
+
+Rep = TypeVar("Rep")
+
+
+class Parked:
+    """Long polls under way, which can be ended all together so that they move on."""
+
+    __slots__ = ("_deferreds", "_ending")
+
+    def __init__(self) -> None:
+        self._deferreds: set[Deferred[Any]] = set()
+        # The one that is being ended.
+        self._ending: Deferred[Any] | None = None
+
+    def add(self, deferred: Deferred[Rep]) -> Deferred[Rep]:
+        """Keep track of one until it ends; it is the same Deferred that is returned."""
+        self._deferreds.add(deferred)
+        return deferred.addBoth(self._ended, deferred)
+
+    def _ended(self, outcome: Any, deferred: Deferred[Any]) -> Any:
+        self._deferreds.discard(deferred)
+        ours = deferred is self._ending and isinstance(outcome, Failure)
+        if ours and outcome.check(CancelledError):
+            return Failure(EndpointDown("the endpoint has gone with this request parked on it"))
+        return outcome
+
+    def end(self) -> None:
+        """Cancel all: they fail with `EndpointDown`, and may be sent elsewhere."""
+        for deferred in list(self._deferreds):
+            # One may have ended with another.
+            if deferred in self._deferreds:
+                self._ending = deferred
+                deferred.cancel()
+        self._ending = None
+
+    def __len__(self) -> int:
+        return len(self._deferreds)
