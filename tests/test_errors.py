@@ -17,6 +17,7 @@ from txetcd.errors import (
     ApiError,
     BackoffsExhausted,
     DirNotEmpty,
+    EndpointDown,
     ErrorCode,
     EventIndexCleared,
     IndexNaN,
@@ -24,17 +25,21 @@ from txetcd.errors import (
     InvalidForm,
     KeyNotFound,
     LeaderElect,
+    LoadShed,
     MalformedResponse,
     NetworkError,
     NodeExist,
+    NoEndpoints,
     NotDir,
     NotFile,
     NotSent,
     PrevValueRequired,
     QueueFull,
     RaftInternal,
+    RateLimited,
     RefreshTtlRequired,
     RefreshValue,
+    Rejected,
     ReplyLost,
     RequestCancelled,
     RequestTimedOut,
@@ -48,6 +53,7 @@ from txetcd.errors import (
     UnexpectedResponse,
     WatchEnded,
     WatcherCleared,
+    WriteForbidden,
 )
 from txetcd.model import Set
 
@@ -69,7 +75,13 @@ PARENTS = {
     ApiDisabled: UnexpectedResponse,
     ApiError: TxetcdError,
     BackoffsExhausted: TxetcdError,
-    QueueFull: TxetcdError,
+    Rejected: TxetcdError,
+    QueueFull: Rejected,
+    RateLimited: Rejected,
+    LoadShed: Rejected,
+    EndpointDown: Rejected,
+    NoEndpoints: Rejected,
+    WriteForbidden: Rejected,
     AmbiguousWrite: TxetcdError,
 }
 
@@ -143,7 +155,13 @@ EXAMPLES: list[tuple[TxetcdError, str]] = [
         (kind(code, "Words", "/a", 7), f"Words (/a), code {code}")
         for code, kind in CODES.items()
     ],
+    (Rejected("not now"), "not now"),
     (QueueFull("3 requests wait already"), "3 requests wait already"),
+    (RateLimited("10 requests a second may be made"), "10 requests a second may be made"),
+    (LoadShed("refused here"), "refused here"),
+    (EndpointDown("it is left alone"), "it is left alone"),
+    (NoEndpoints("none is known"), "none is known"),
+    (WriteForbidden("it only reads"), "it only reads"),
     (BackoffsExhausted("/a"), "gave up on /a after 0 failures; last: None"),
     (
         BackoffsExhausted("/a", [NotSent("refused"), ReplyLost("reset")]),
@@ -182,6 +200,13 @@ class TreeTests(SynchronousTestCase):
         }
         self.assertEqual(defined, public_classes())
 
+    def test_what_a_policy_did_not_let_begin_can_be_told_by_one_class(self):
+        rejected = [kind for kind, parent in PARENTS.items() if parent is Rejected]
+        self.assertEqual(len(rejected), 6)
+        for kind in rejected:
+            self.assertIsNotNone(Failure(kind()).check(Rejected))
+            self.assertFalse(kind().possibly_applied)
+
     def test_a_cancelled_request_is_what_twisted_calls_cancelled(self):
         self.assertIsInstance(RequestCancelled(), CancelledError)
         self.assertIsNotNone(Failure(RequestCancelled()).check(CancelledError))
@@ -214,7 +239,13 @@ class FlagTests(SynchronousTestCase):
             (WatchEnded(), yes, yes),
             (ApiDisabled(404), no, no),
             (BackoffsExhausted("/a"), no, no),
+            (Rejected("not now"), yes, no),
             (QueueFull("full"), yes, no),
+            (RateLimited("too many"), yes, no),
+            (LoadShed("refused here"), yes, no),
+            (EndpointDown("left alone"), yes, no),
+            (NoEndpoints("none"), yes, no),
+            (WriteForbidden("it only reads"), no, no),
             (AmbiguousWrite(OP), no, yes),
             (ApiError(999), no, no),
             (RaftInternal(300), yes, yes),

@@ -584,6 +584,190 @@ class StatusTests(SynchronousTestCase):
         self.assertIs(Status.best(), Status.CLOSED)
 
 
+class Word(Filter):
+    """A filter that has a word in status and closing, and notes what it is asked about."""
+
+    def __init__(self, name: str = "word", status: Status = Status.OPEN):
+        self.name = name
+        self.state = status
+        self.asked: list[Service] = []
+        self.closed: list[str] = []
+
+    def apply(self, request, service):
+        return service(request)
+
+    def status_of(self, service):
+        self.asked.append(service)
+        return Status.worst(self.state, service.status)
+
+    def close_with(self, service):
+        self.closed.append(self.name)
+        return service.close()
+
+    def __repr__(self):
+        return self.name
+
+
+class WordTests(SynchronousTestCase):
+    """`Filter.status_of` and `Filter.close_with`."""
+
+    def ways(self, a: Filter, b: Filter, c: Filter, end: Any) -> list[Any]:
+        """All ways to put three filters in front of something."""
+        return [
+            a >> (b >> (c >> end)),
+            (a >> b) >> (c >> end),
+            (a >> (b >> c)) >> end,
+            ((a >> b) >> c) >> end,
+            a >> ((b >> c) >> end),
+            Filter.identity >> (a >> Filter.identity) >> ((b >> c) >> end),
+        ]
+
+    def test_a_filter_is_asked_about_the_service_it_stands_before(self):
+        end, word = CountingService(), Word()
+        self.assertIs((word >> end).status, Status.OPEN)
+        self.assertEqual(word.asked, [end])
+        below = Filter.mk(passing) >> end
+        (Filter.mk(passing) >> word >> below).status  # noqa: B018
+        self.assertEqual(repr(word.asked[1]), repr(below))
+
+    def test_one_that_overrides_neither_says_what_the_service_says(self):
+        end = CountingService()
+        for plain in (Filter.mk(passing), Filter.identity, Filter.mk(passing) >> Filter.identity):
+            for end.state in Status:
+                self.assertIs(plain.status_of(end), end.state)
+            closed = end.closed
+            self.assertIsNone(self.successResultOf(plain.close_with(end)))
+            self.assertEqual(end.closed, closed + 1)
+
+    @settings(deadline=None, max_examples=60)
+    @given(st.lists(st.sampled_from(Status), min_size=4, max_size=4))
+    def test_status_is_the_same_however_it_was_put_together(self, states):
+        *above, below = states
+        words = [Word(str(n), state) for n, state in enumerate(above)]
+        for way in self.ways(words[0], words[1], words[2], CountingService(below)):
+            self.assertIs(way.status, max(states))
+
+    def test_closing_is_the_same_however_it_was_put_together(self):
+        order: list[str] = []
+        a, b, c = Word("a"), Word("b"), Word("c")
+        a.closed = b.closed = c.closed = order
+        for way in self.ways(a, b, c, CountingService()):
+            order.clear()
+            self.successResultOf(way.close())
+            self.assertEqual(order, ["a", "b", "c"])
+
+    def test_a_filter_may_know_better_than_what_is_below(self):
+        class Optimist(Filter):
+            def status_of(self, service):
+                return Status.OPEN
+
+            def close_with(self, service):
+                return succeed(None)
+
+        end = CountingService(Status.CLOSED)
+        for stack in (
+            Optimist() >> end,
+            Optimist() >> Word(status=Status.BUSY) >> end,
+            Filter.mk(passing) >> Optimist() >> end,
+        ):
+            self.assertIs(stack.status, Status.OPEN)
+            self.successResultOf(stack.close())
+        self.assertEqual(end.closed, 0)
+
+    def test_a_chain_has_the_words_of_all_its_filters(self):
+        end = CountingService()
+        for state in Status:
+            chain = Filter.mk(passing) >> Word(status=state) >> Word()
+            self.assertIs(chain.status_of(end), state)
+        words = [Word(), Word()]
+        self.successResultOf((words[0] >> words[1]).close_with(end))
+        self.assertEqual([len(each.closed) for each in words], [1, 1])
+        self.assertEqual(end.closed, 1)
+
+    def test_a_filter_may_close_before_the_service_and_wait_for_it(self):
+        closing: Deferred = Deferred()
+
+        class First(Filter):
+            def close_with(self, service):
+                return closing.addCallback(lambda _: service.close())
+
+        end = CountingService()
+        closed = (Word() >> First() >> end).close()
+        self.assertNoResult(closed)
+        self.assertEqual(end.closed, 0)
+        closing.callback(None)
+        self.assertIsNone(self.successResultOf(closed))
+        self.assertEqual(end.closed, 1)
+
+    def test_it_has_its_word_above_a_service_that_overrides_call(self):
+        service = RaisesWhenCalled()
+        stack = Word() >> service
+        self.assertIs(stack.status, Status.BUSY)
+        self.successResultOf(stack.close())
+        self.assertIs(stack.status, Status.CLOSED)
+
+
+class FactoryWordTests(SynchronousTestCase):
+    """A filter in front of a factory has a word in the factory's status and closing."""
+
+    def setUp(self):
+        self.end = CountingService()
+        self.factory = CountingFactory(self.end)
+
+    def test_status_is_the_same_wherever_the_factory_becomes_a_service(self):
+        for state in Status:
+            for self.factory.state in Status:
+                a, b = Word(), Word(status=state)
+                for way in (
+                    a >> b >> self.factory,
+                    (a >> b) >> self.factory,
+                    a >> (b >> self.factory),
+                    (a >> b >> self.factory).to_service(),
+                    a >> (b >> self.factory).to_service(),
+                    a >> b >> self.factory.to_service(),
+                ):
+                    self.assertIs(way.status, max(state, self.factory.state))
+
+    def test_so_is_closing(self):
+        for n in range(6):
+            order: list[str] = []
+            a, b = Word("a"), Word("b")
+            a.closed = b.closed = order
+            self.factory.closed = 0
+            ways: list[Any] = [
+                a >> b >> self.factory,
+                (a >> b) >> self.factory,
+                a >> (b >> self.factory),
+                (a >> b >> self.factory).to_service(),
+                a >> (b >> self.factory).to_service(),
+                a >> b >> self.factory.to_service(),
+            ]
+            self.successResultOf(ways[n].close())
+            self.assertEqual((order, self.factory.closed), (["a", "b"], 1))
+
+    def test_closing_one_service_of_it_leaves_the_filter_to_the_others(self):
+        a, b = Word(), Word()
+        for factory in (a >> self.factory, a >> b >> self.factory, a >> (b >> self.factory)):
+            closed = self.end.closed
+            service = self.successResultOf(factory())
+            self.assertEqual(self.successResultOf(service(1)), 1)
+            self.successResultOf(service.close())
+            self.assertEqual((a.closed, b.closed, self.end.closed), ([], [], closed + 1))
+            self.assertEqual(self.successResultOf(factory.to_service()(2)), 2)
+            self.assertEqual((a.closed, b.closed, self.end.closed), ([], [], closed + 2))
+
+    def test_the_status_of_one_service_of_it_has_the_filters_word(self):
+        word = Word(status=Status.BUSY)
+        service = self.successResultOf((Filter.mk(passing) >> word >> self.factory)())
+        self.assertIs(service.status, Status.BUSY)
+        self.assertEqual(repr(service), f"Filter.mk(passing) >> word >> {self.end!r}")
+
+    def test_a_factory_that_gives_no_service_is_told_so(self):
+        wrong: Any = ServiceFactory.mk(lambda: 5)  # type: ignore[arg-type, return-value]
+        for above in (Word(), Word() >> Word()):
+            self.failureResultOf((above >> wrong)(), TypeError)
+
+
 # --- cancelling ----------------------------------------------------------------
 
 

@@ -124,6 +124,7 @@ class Variable(Activity[S]):
     def __init__(self, state: Pending | Ok[S] | Failed | None = None) -> None:
         self._state = Pending() if state is None else state
         self._observers: list[_Observer] = []
+        self._changes = 0
 
     @property
     def state(self) -> Pending | Ok[S] | Failed:
@@ -134,9 +135,11 @@ class Variable(Activity[S]):
         if state == self._state:
             return
         self._state = state
+        self._changes += 1
+        change = self._changes
         for observer in list(self._observers):
             # One may have changed it again, and all have been told of that.
-            if self._state is state:
+            if self._changes == change:
                 observer.tell(state)
 
     def observe(self, told: Callable[[Pending | Ok[S] | Failed], object]) -> Closable:

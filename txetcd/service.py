@@ -181,7 +181,8 @@ class Filter(Generic[ReqIn, RepOut, ReqOut, RepIn]):
         """Close this filter in front of a service: close the service.
 
         Override it where the filter has something to stop, a delayed call say, and
-        close the service too.
+        close the service too.  In front of a service factory it is called when the
+        factory is closed, and not for each service that the factory gave.
         """
         return service.close()
 
@@ -359,11 +360,11 @@ class _Filtered(Service[Any, Any]):
         return result if type(result) is Deferred else _deferred(result)
 
     def close(self) -> Deferred[None]:
-        return self._filter.close_with(self._service)
+        return self._filter.close_with(self._safe)
 
     @property
     def status(self) -> Status:
-        return self._filter.status_of(self._service)
+        return self._filter.status_of(self._safe)
 
     def __repr__(self) -> str:
         return f"{self._filter!r} >> {self._service!r}"
@@ -420,19 +421,38 @@ class _FilteredFactory(ServiceFactory[Any, Any]):
     ) -> None:
         self._filter = filter
         self._factory = factory
+        # What the filter is shown, where it has a word in status and closing.
+        self._whole = factory.to_service()
 
     def apply(self) -> Deferred[Service[Any, Any]]:
-        return self._factory().addCallback(self._filter.and_then)
+        return self._factory().addCallback(self._lend)
+
+    def _lend(self, service: Service[Any, Any]) -> Service[Any, Any]:
+        stack: Any = self._filter.and_then(service)
+        return _Lent(stack._filter, stack._service, service)
 
     def close(self) -> Deferred[None]:
-        return self._factory.close()
+        return self._filter.close_with(self._whole)
 
     @property
     def status(self) -> Status:
-        return self._factory.status
+        return self._filter.status_of(self._whole)
 
     def __repr__(self) -> str:
         return f"{self._filter!r} >> {self._factory!r}"
+
+
+class _Lent(_Filtered):
+    """One service of a filtered factory: closing it leaves the filter to the others."""
+
+    def __init__(
+        self, filter: Filter[Any, Any, Any, Any], below: Service[Any, Any], lent: Service[Any, Any]
+    ) -> None:
+        super().__init__(filter, below)
+        self._lent = lent
+
+    def close(self) -> Deferred[None]:
+        return self._lent.close()
 
 
 class _FactoryService(Service[Any, Any]):

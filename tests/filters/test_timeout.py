@@ -507,8 +507,16 @@ class ArgumentTests(Case):
         self.clock.advance(0.001)
         self.failureResultOf(answer, RequestTimedOut)
 
-    def test_the_repr_shows_the_time(self):
+    def test_a_share_must_be_a_part_of_the_whole_and_is_named(self):
+        for wrong in (0, -0.5, 1.01, math.nan, math.inf):
+            error = self.assertRaises(ValueError, Timeout, 5, self.clock, share=wrong)
+            self.assertEqual(
+                str(error), f"share must be more than 0 and at most 1, not {wrong!r}"
+            )
+
+    def test_the_repr_shows_the_time_and_the_share(self):
         self.assertEqual(repr(Timeout(2.5, self.clock)), "Timeout(2.5)")
+        self.assertEqual(repr(Timeout(2.5, self.clock, share=0.5)), "Timeout(2.5, share=0.5)")
 
     def test_close_and_status_reach_through(self):
         self.assertIs(self.over().status, Status.OPEN)

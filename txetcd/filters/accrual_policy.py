@@ -50,7 +50,7 @@ class ConsecutiveFailures(AccrualPolicy):
     """
 
     def __init__(self, count: int) -> None:
-        if count < 1:
+        if not count >= 1:
             raise ValueError(f"count must be 1 or more, not {count!r}")
         self._count = count
         self._failures = 0
@@ -98,7 +98,7 @@ class SuccessRate(AccrualPolicy):
             raise ValueError(f"required must be more than 0 and at most 1, not {required!r}")
         if not 0 < window < inf:
             raise ValueError(f"window must be a finite time of more than 0 s, not {window!r}")
-        if minimum < 1:
+        if not minimum >= 1:
             raise ValueError(f"minimum must be 1 or more, not {minimum!r}")
         self._required = required
         self._clock = clock
@@ -114,7 +114,8 @@ class SuccessRate(AccrualPolicy):
         self._slice()[2] += 1
         succeeded = sum(each[1] for each in self._slices)
         total = succeeded + sum(each[2] for each in self._slices)
-        return total >= self._minimum and succeeded < self._required * total
+        # The quotient is rounded as a literal is; a product is not: 0.55 * 20 > 11.
+        return total >= self._minimum and succeeded / total < self._required
 
     def forget(self) -> None:
         self._slices.clear()
@@ -123,10 +124,12 @@ class SuccessRate(AccrualPolicy):
         """The counts of now."""
         now = self._clock.seconds()
         slices = self._slices
-        if slices and slices[-1][0] <= now < slices[-1][0] + self._window / self.SLICES:
-            return slices[-1]
         # One from the future was counted before the clock was set back.
-        while slices and not now - self._window < slices[0][0] <= now:
+        while slices and slices[-1][0] > now:
+            slices.pop()
+        if slices and now < slices[-1][0] + self._window / self.SLICES:
+            return slices[-1]
+        while slices and slices[0][0] <= now - self._window:
             slices.popleft()
         slices.append([now, 0, 0])
         return slices[-1]

@@ -16,7 +16,7 @@ from txetcd.errors import RequestTimedOut
 from txetcd.filters.time_limit import TimeLimit
 from txetcd.service import Filter, Service
 
-__all__ = ["Deadline", "deadline", "is_long_poll", "remaining"]
+__all__ = ["Deadline", "deadline", "is_long_poll", "remaining", "share_of_remaining"]
 
 Req = TypeVar("Req")
 Rep = TypeVar("Rep")
@@ -33,13 +33,18 @@ class _System:
 
 
 class _Until:
-    """A moment, by a clock."""
+    """A moment, by a clock.
 
-    __slots__ = ("_clock", "_end")
+    Attributes:
+        total: How long there was until then, when it was set.
+    """
 
-    def __init__(self, end: float, clock: _Tells) -> None:
-        self._end = end
+    __slots__ = ("_clock", "_end", "total")
+
+    def __init__(self, seconds: float, clock: _Tells) -> None:
+        self._end = clock.seconds() + seconds
         self._clock = clock
+        self.total = seconds
 
     @property
     def remaining(self) -> float:
@@ -95,7 +100,7 @@ def _earlier(seconds: float, clock: _Tells) -> _Until:
     around = _around.get()
     if around is not None and around.remaining <= seconds:
         return around
-    return _Until(clock.seconds() + seconds, clock)
+    return _Until(seconds, clock)
 
 
 def remaining() -> float | None:
@@ -107,6 +112,16 @@ def remaining() -> float | None:
     """
     around = _around.get()
     return None if around is None else around.remaining
+
+
+def share_of_remaining(share: float) -> float | None:
+    """What one of several attempts may take of the caller's deadline; None if there is none.
+
+    It is a share of what is left, but not of ever less: at the end, what is left is too
+    little for another attempt anyway.
+    """
+    around = _around.get()
+    return None if around is None else max(around.remaining * share, around.total * share**3)
 
 
 def is_long_poll(request: object) -> bool:
@@ -161,7 +176,7 @@ class Deadline(Filter[Req, Rep, Req, Rep]):
                 return self._until(left, request, service)
         if own is None or self._limit is None:
             return service(request)
-        token = _around.set(_Until(self._clock.seconds() + own, self._clock))
+        token = _around.set(_Until(own, self._clock))
         try:
             inner = service(request)
         finally:

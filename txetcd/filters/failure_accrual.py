@@ -12,7 +12,7 @@ from txetcd.backoff import Backoff
 from txetcd.clock import Clock
 from txetcd.errors import EndpointDown, NotSent, Rejected, RequestTimedOut
 from txetcd.filters.accrual_policy import AccrualPolicy, ConsecutiveFailures
-from txetcd.filters.parked import Parked
+from txetcd.filters.parked import Parked, detached
 from txetcd.filters.probe import Probe, Probing
 from txetcd.response_class import ResponseClass, ResponseClassifier, classify
 from txetcd.service import Filter, Service, Status
@@ -68,7 +68,8 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
         classifier: Says which outcomes are failures.  A request that another policy
             below did not let begin (`Rejected`) is not counted.
         probe: A function of the service, that asks it something; the Deferred that it
-            returns is classified as a response is.
+            returns is classified as a response is, with None for the request.  It is to
+            end: a timeout below, or one of its own, sees to that.
         heartbeat: How long after the last such question another is asked, in seconds,
             while requests are parked; None for never.
         refuse: Whether a request fails with `EndpointDown` while the service is left
@@ -111,7 +112,9 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
         # How often it has been given up: a request that began before the last time tells
         # nothing of the time after.
         self._deaths = 0
-        # When it may be tried again, without a probe, and whether a request is trying it.
+        # Since when it is left alone, when it may be tried again without a probe, and
+        # whether a request is trying it.
+        self._since = 0.0
         self._revival = 0.0
         self._trying = False
         self._delays: Iterator[float] = iter(())
@@ -128,6 +131,9 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
             trial = may_try and not waits
             self._trying = self._trying or trial
         outcome = service(request)
+        if waits or trial:
+            # Neither is kept by a service that does not answer to being cancelled.
+            outcome = detached(outcome)
         if waits:
             self._parked.add(outcome)
             self._listen(service)
@@ -147,7 +153,14 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
         """Whether the next request is to try whether the service has come back."""
         if self._probing is not None or self._trying:
             return False
-        return self._clock.seconds() >= self._revival
+        return self._left == 0
+
+    @property
+    def _left(self) -> float:
+        """How long it is still to be left alone, in seconds."""
+        now = self._clock.seconds()
+        # Nobody knows how long, if the clock was set back.
+        return max(0.0, self._revival - now) if now >= self._since else 0.0
 
     # --- what outcomes tell ----------------------------------------------------------
 
@@ -159,20 +172,28 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
         deaths: int,
         trial: bool,
     ) -> Any:
-        if trial:
-            self._trying = False
-        verdict = self._classifier(request, outcome)
         if deaths == self._deaths:
+            self._trying = self._trying and not trial
+            verdict = self._verdict(request, outcome)
             if verdict is ResponseClass.SUCCESS:
                 self._succeeded(service)
-            elif verdict.is_failure and not _not_begun(outcome):
+            elif verdict.is_failure:
                 self._failed(request, outcome, service, trial)
         return outcome
 
+    def _verdict(self, request: Any, outcome: Any) -> ResponseClass:
+        if isinstance(outcome, Failure) and isinstance(outcome.value, Rejected):
+            # It was not begun, by the word of a policy on this side.
+            return ResponseClass.IGNORABLE
+        return self._classifier(request, outcome)
+
     def _succeeded(self, service: Service[Any, Any]) -> None:
-        if not self._dead:
+        if self._dead:
+            self._revive(service)
+        else:
             self._policy.succeeded()
-            return
+
+    def _revive(self, service: Service[Any, Any]) -> None:
         self._dead = False
         self._policy.forget()
         if self._probing is not None:
@@ -199,18 +220,21 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
 
     def _leave_alone(self, service: Service[Any, Any]) -> None:
         self._delay = next(self._delays, self._delay)
-        self._revival = self._clock.seconds() + self._delay
+        self._since = self._clock.seconds()
+        self._revival = self._since + self._delay
         if self._probing is not None:
             self._probing.ask_in(self._delay, service)
         self._parked.end()
 
     def _answered(self, outcome: Any, service: Service[Any, Any]) -> None:
-        verdict = self._classifier(None, outcome)
-        if verdict is ResponseClass.SUCCESS:
-            self._succeeded(service)
-            self._listen(service)
+        verdict = self._verdict(None, outcome)
+        if self._dead:
+            back = verdict is ResponseClass.SUCCESS
+            (self._revive if back else self._leave_alone)(service)
         elif verdict.is_failure:
-            (self._leave_alone if self._dead else self._give_up)(service)
+            self._give_up(service)
+        # A success of one that is alive is none of its requests', and not counted.
+        self._listen(service)
 
     def _listen(self, service: Service[Any, Any]) -> None:
         """Ask whether it is alive, after a time, as long as requests are parked on it."""
@@ -224,11 +248,5 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
     def __repr__(self) -> str:
         state = "alive"
         if self._dead:
-            left = self._revival - self._clock.seconds()
-            state = f"left alone for {left:.3g} s" if left > 0 else "to be tried"
+            state = f"left alone for {self._left:.3g} s" if self._left else "to be tried"
         return f"FailureAccrual({self._policy!r}, {state})"
-
-
-def _not_begun(outcome: object) -> bool:
-    """Whether a request was not begun by the word of a policy on this side."""
-    return isinstance(outcome, Failure) and isinstance(outcome.value, Rejected)

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from txetcd.errors import EndpointDown
 
-__all__ = ["Parked"]
+__all__ = ["Parked", "detached"]
 
 Rep = TypeVar("Rep")
 
@@ -25,7 +25,10 @@ class Parked:
         self._ending: Deferred[Any] | None = None
 
     def add(self, deferred: Deferred[Rep]) -> Deferred[Rep]:
-        """Keep track of one until it ends; it is the same Deferred that is returned."""
+        """Keep track of one until it ends; it is the same Deferred that is returned.
+
+        It is to end when it is cancelled: see `detached`.
+        """
         self._deferreds.add(deferred)
         return deferred.addBoth(self._ended, deferred)
 
@@ -47,3 +50,18 @@ class Parked:
 
     def __len__(self) -> int:
         return len(self._deferreds)
+
+
+def detached(inner: Deferred[Rep]) -> Deferred[Rep]:
+    """A Deferred that fires when ``inner`` does, and ends at once when it is cancelled.
+
+    Cancelling it cancels ``inner``, which may not answer to that.
+    """
+    outer: Deferred[Rep] = Deferred(lambda _: inner.cancel())
+    inner.addBoth(_pass_on, outer)
+    return outer
+
+
+def _pass_on(outcome: Any, outer: Deferred[Any]) -> None:
+    if not outer.called:
+        outer.callback(outcome)

@@ -45,18 +45,26 @@ class Probing:
 
     def ask_in(self, seconds: float, service: Service[Any, Any]) -> None:
         """Ask after a time, in place of any question that has been planned or asked."""
-        self.stop()
+        asked = self._drop()
         if not self._closed:
             self._call = self._clock.callLater(seconds, self._ask, service)
+        # Last, since it may call back into this.
+        if asked is not None:
+            asked.cancel()
 
     def stop(self) -> None:
         """Plan no question, and await no answer."""
+        asked = self._drop()
+        if asked is not None:
+            asked.cancel()
+
+    def _drop(self) -> Deferred[Any] | None:
+        """Forget what is planned and what is asked; what is left to cancel."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
         asked, self._asked = self._asked, None
-        if asked is not None:
-            asked.cancel()
+        return asked
 
     def close(self) -> None:
         """Ask no more."""
@@ -72,8 +80,14 @@ class Probing:
         self._call = None
         if not self._wanted():
             return
-        self._asked = asked = maybeDeferred(self._probe, service)
+        asked: Deferred[Any] = Deferred()
+        self._asked = asked
+        asked.addCallback(lambda _: maybeDeferred(self._probe, service))
         asked.addBoth(self._told, asked, service)
+        asked.callback(None)
+        if self._asked is not asked:
+            # It was dropped by what the probe called, unless it has ended.
+            asked.cancel()
 
     def _told(self, outcome: Any, asked: Deferred[Any], service: Service[Any, Any]) -> None:
         if asked is self._asked:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 
 from txetcd.clock import Clock
-from txetcd.filters.deadline import is_long_poll, remaining
+from txetcd.filters.deadline import is_long_poll, share_of_remaining
 from txetcd.filters.time_limit import TimeLimit
 from txetcd.service import Filter, Service
 
@@ -41,8 +41,10 @@ class Timeout(Filter[Req, Rep, Req, Rep]):
         unless: A request for which this is true has all the time it wants; by
             default one that waits for something to happen (``long_poll``).
         share: The part of what is left of the caller's deadline that a request may
-            take at the most, so that time is left for another; more than 0, at most
-            1.  None pays no heed to a deadline.
+            take at the most, give or take a tenth, so that time is left for another;
+            more than 0, at most 1.  It is never less than its cube of the whole: of 10
+            seconds, by halves, attempts may take 5, 2.5 and 1.25.  None pays no heed to
+            a deadline.
 
     Raises:
         ValueError: ``seconds`` or ``share`` is out of its range.
@@ -76,10 +78,10 @@ class Timeout(Filter[Req, Rep, Req, Rep]):
 
     def _shared(self, share: float) -> TimeLimit:
         """What bounds a request now, by what is left of the caller's deadline."""
-        left = remaining()
-        if left is None or left * share >= self._seconds * WORTH_A_CALL:
+        limit = share_of_remaining(share)
+        if limit is None or limit >= self._seconds * WORTH_A_CALL:
             return self._limit
-        return TimeLimit(max(0.0, left * share), self._clock)
+        return TimeLimit(max(0.0, limit), self._clock)
 
     def __repr__(self) -> str:
         share = "" if self._share is None else f", share={self._share:g}"
