@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -29,8 +31,13 @@ from txetcd.errors import (
     WatchEnded,
 )
 from txetcd.filters import Retry, RetryBudget, Timeout, when_safe
+from txetcd.filters.deadline import Deadline, deadline
 from txetcd.filters.retry import REASONS_KEPT
+from txetcd.filters.retry_policy import RetryPolicy
+from txetcd.http import Headers, Request, Response
+from txetcd.http.response_class import classify_response
 from txetcd.model import Create, Delete, Get, Set
+from txetcd.response_class import ResponseClass
 
 READ, WRITE, WAIT = Get("/a"), Set("/a", b"1"), Get("/a", wait=True)
 
@@ -295,6 +302,238 @@ class PolicyTests(Case):
         self.failureResultOf((retry >> Scripted(self.clock, [NotSent()]))(READ), NotSent)
 
 
+class PolicyValueTests(Case):
+    """Policies that are put together from parts, at work."""
+
+    def test_a_limit_counts_the_retries_of_each_request_by_itself(self):
+        policy = RetryPolicy.on(NotSent).limit(2)
+        service = self.over(*[NotSent(str(n)) for n in range(6)], policy=policy)
+        for _ in range(2):
+            answer = service(READ)
+            self.run_out()
+            self.failureResultOf(answer, NotSent)
+        self.assertEqual(self.below.asked_at, [0, 1, 3, 3, 4, 6])
+
+    def test_each_part_of_a_union_counts_all_retries(self):
+        policy = RetryPolicy.on(NotSent).limit(2) | RetryPolicy.on(ReplyLost).limit(3)
+        last = NotSent("4")
+        answer = self.over(NotSent("1"), ReplyLost("2"), ReplyLost("3"), last, policy=policy)(READ)
+        self.run_out()
+        self.assertIs(self.failureResultOf(answer, NotSent).value, last)
+
+    def test_a_response_may_be_one_that_is_sent_again(self):
+        retryable = RetryPolicy.on(ResponseClass.RETRYABLE, classifier=classify_response)
+        for request, policy, expected in (
+            (Request("GET", "/"), retryable.if_safe(), 200),
+            (Request("PUT", "/"), retryable.if_safe(), 503),
+            (Request("PUT", "/"), retryable, 200),
+        ):
+            answer = self.over(Response(503), Response(200), policy=policy)(request)
+            self.run_out()
+            self.assertEqual(self.successResultOf(answer).status, expected)
+
+    def test_what_is_no_policy_is_an_error_at_once(self):
+        for wrong in (None, NotSent, "when_safe"):
+            self.assertRaises(TypeError, Retry, self.clock, policy=wrong)
+
+    def test_the_repr_shows_how_it_was_written(self):
+        retry: Retry = Retry(
+            self.clock, policy=when_safe | RetryPolicy.on(ValueError).limit(1)
+        )
+        self.assertIn(", when_safe | RetryPolicy.on(ValueError).limit(1))", repr(retry))
+
+    def test_a_plain_function_shows_its_name(self):
+        def now_and_then(request, outcome):
+            return False
+
+        self.assertIn(", now_and_then)", repr(Retry(self.clock, policy=now_and_then)))
+
+
+class WishTests(Case):
+    """A server may say how long it wishes to be left alone."""
+
+    def wishing(self, *wishes: Any, backoff=(1, 2, 3), **options: Any) -> Any:
+        """The answer to a request whose attempts end in these wishes, and then well."""
+        outcomes = [Response(503, Headers({"Retry-After": str(wish)})) for wish in wishes]
+        retryable = RetryPolicy.on(ResponseClass.RETRYABLE, classifier=classify_response)
+
+        def wish(outcome):
+            return float(outcome.headers["Retry-After"])
+
+        options.setdefault("retry_after", wish)
+        service = self.over(
+            *outcomes, Response(200), backoff=backoff, policy=retryable, **options
+        )
+        answer = service(Request("GET", "/"))
+        self.run_out()
+        return self.successResultOf(answer)
+
+    def test_the_delay_of_the_schedule_begins_when_the_server_has_had_its_wish(self):
+        self.assertEqual(self.wishing(5, 10).status, 200)
+        self.assertEqual(self.below.asked_at, [0, 5 + 1, 6 + 10 + 2])
+
+    def test_a_wish_that_is_none_leaves_the_schedule_alone(self):
+        for wish in (0, -3, "nan", "-inf"):
+            self.assertEqual(self.wishing(wish).status, 200)
+            began, again = self.below.asked_at
+            self.assertEqual(again - began, 1)
+
+    def test_a_server_that_does_not_say_is_asked_by_the_schedule(self):
+        self.assertEqual(self.wishing(9, retry_after=lambda outcome: None).status, 200)
+        self.assertEqual(self.below.asked_at, [0, 1])
+
+    def test_a_wish_that_is_too_long_ends_the_attempts_with_the_outcome_at_hand(self):
+        for wish in (60.5, "inf"):
+            self.assertEqual(self.wishing(wish).status, 503)
+            self.assertEqual(len(self.below.asked_at), 1)
+
+    def test_the_longest_wish_is_granted_and_can_be_set(self):
+        self.assertEqual(self.wishing(60).status, 200)
+        self.assertEqual(self.wishing(8, longest_wish=8).status, 200)
+        self.assertEqual(self.wishing(8.1, longest_wish=8).status, 503)
+        self.assertEqual(self.wishing(0.1, longest_wish=0).status, 503)
+
+    def test_what_is_not_granted_costs_nothing(self):
+        budget = RetryBudget(self.clock, ttl=1, min_per_second=1, ratio=0)
+        self.wishing(61, budget=budget)
+        self.assertEqual(budget.balance, 1)
+
+    def test_only_an_outcome_that_is_to_be_sent_again_is_asked(self):
+        seen: list = []
+        answer = self.over("good", retry_after=seen.append)(READ)
+        self.assertEqual(self.successResultOf(answer), "good")
+        self.assertEqual(seen, [])
+
+    def test_it_is_asked_of_errors_too(self):
+        error = NotSent()
+        seen: list = []
+        answer = self.over(error, "good", retry_after=seen.append)(READ)
+        self.run_out()
+        self.assertEqual(self.successResultOf(answer), "good")
+        self.assertIs(seen[0].value, error)
+
+    def test_an_error_of_its_own_is_the_outcome_and_ends_the_attempts(self):
+        def fails(outcome):
+            raise ZeroDivisionError
+
+        self.failureResultOf(self.over(NotSent(), retry_after=fails)(READ), ZeroDivisionError)
+
+    def test_bad_arguments_are_errors_at_once(self):
+        for wrong in (-1, float("nan")):
+            error = self.assertRaises(ValueError, Retry, self.clock, longest_wish=wrong)
+            self.assertIn(f"not {wrong!r}", str(error))
+        error = self.assertRaises(TypeError, Retry, self.clock, retry_after=5)
+        self.assertIn("not 5", str(error))
+
+
+class DeadlineTests(Case):
+    """What could not begin in time is not waited for."""
+
+    def test_an_attempt_that_would_begin_after_the_deadline_is_not_waited_for(self):
+        with deadline(3, self.clock):
+            answer = self.over(NotSent("1"), NotSent("2"))(READ)
+        self.clock.advance(1)
+        error = self.failureResultOf(answer, NotSent).value
+        self.assertEqual((str(error), [str(each) for each in error.reasons]), ("2", ["1"]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.below.asked_at, [0, 1])
+
+    def test_an_attempt_that_can_begin_in_time_is_made(self):
+        with deadline(3.1, self.clock):
+            answer = self.over(NotSent("1"), NotSent("2"), "answer")(READ)
+        self.run_out()
+        self.assertEqual(self.successResultOf(answer), "answer")
+
+    def test_at_the_deadline_is_too_late(self):
+        with deadline(1, self.clock):
+            answer = self.over(NotSent("1"))(READ)
+        self.failureResultOf(answer, NotSent)
+
+    def test_a_deadline_that_has_passed_ends_the_attempts(self):
+        slow: Deferred = Deferred()
+        with deadline(2, self.clock):
+            answer = self.over(slow, backoff=[0])(READ)
+        self.clock.advance(5)
+        slow.errback(NotSent("late"))
+        self.failureResultOf(answer, NotSent)
+
+    def test_a_response_that_stays_bad_is_the_outcome(self):
+        with deadline(1, self.clock):
+            answer = self.over("bad", policy=lambda request, outcome: True)(READ)
+        self.assertEqual(self.successResultOf(answer), "bad")
+
+    def test_it_is_the_deadline_of_the_caller_and_not_of_whoever_ends_the_attempt(self):
+        slow: Deferred = Deferred()
+        answer = self.over(slow, "answer")(READ)
+        with deadline(0.5, self.clock):
+            slow.errback(NotSent())
+        self.clock.advance(1)
+        self.assertEqual(self.successResultOf(answer), "answer")
+
+    def test_a_wish_counts_too(self):
+        with deadline(5, self.clock):
+            answer = self.over(NotSent("1"), retry_after=lambda outcome: 4)(READ)
+        self.failureResultOf(answer, NotSent)
+
+    def test_what_is_too_late_costs_nothing(self):
+        budget = RetryBudget(self.clock, ttl=1, min_per_second=1, ratio=0)
+        with deadline(1, self.clock):
+            answer = self.over(NotSent(), budget=budget)(READ)
+        self.failureResultOf(answer, NotSent)
+        self.assertEqual(budget.balance, 1)
+
+    def test_the_filter_above_that_bounds_the_whole_is_heeded(self):
+        self.below = Scripted(self.clock, [NotSent("1"), NotSent("2")])
+        retry: Retry = Retry(self.clock, backoff=Backoff.from_iterable([1, 2]))
+        whole: Deadline = Deadline(2.5, self.clock)
+        answer = (whole >> retry >> self.below)(READ)
+        self.clock.advance(1)
+        self.failureResultOf(answer, NotSent)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class ContextTests(Case):
+    """Every attempt runs in the context of whoever made the request."""
+
+    caller: ContextVar[str] = ContextVar("caller", default="nobody")
+
+    def test_later_attempts_see_what_the_first_saw(self):
+        seen: list[str] = []
+
+        def below(request):
+            seen.append(self.caller.get())
+            raise NotSent
+
+        service: Service = Retry(
+            self.clock, backoff=Backoff.constant(1).take(2)
+        ) >> Service.mk(below)
+        answers = []
+        for name in ("ada", "grace"):
+            context = copy_context()
+            context.run(self.caller.set, name)
+            answers.append(context.run(service, READ))
+        self.run_out()
+        for answer in answers:
+            self.failureResultOf(answer, NotSent)
+        self.assertEqual(seen, ["ada", "grace"] * 3)
+
+    def test_what_a_later_attempt_sets_stays_out_of_the_callers_context(self):
+        def below(request):
+            if self.clock.seconds():
+                self.caller.set("the service")
+            raise NotSent
+
+        service: Service = Retry(self.clock, backoff=Backoff.constant(1).take(1)) >> Service.mk(
+            below
+        )
+        context = copy_context()
+        answer = context.run(service, READ)
+        self.run_out()
+        self.failureResultOf(answer, NotSent)
+        self.assertNotIn(self.caller, context)
+        self.assertEqual(self.caller.get(), "nobody")
+
+
 class BudgetTests(Case):
     def test_an_empty_budget_ends_the_attempts_with_the_error_at_hand(self):
         budget = RetryBudget(self.clock, ttl=1, min_per_second=2, ratio=0)
@@ -356,6 +595,26 @@ class ReasonsTests(Case):
         self.clock.advance(1)
         self.assertIs(self.failureResultOf(answer, ValueError).value, error)
         self.assertEqual(vars(error), {})
+
+    def test_what_it_cannot_carry_goes_to_the_log(self):
+        first, error = NotSent("first"), ValueError("a bug")
+        with capturedLogs() as logged:
+            answer = self.over(first, error)(READ)
+            self.clock.advance(1)
+        self.failureResultOf(answer, ValueError)
+        [event] = logged
+        self.assertEqual(event["log_level"], LogLevel.debug)
+        self.assertEqual((event["error"], event["before"]), (error, [first]))
+
+    def test_one_that_had_none_before_it_is_not_logged(self):
+        with capturedLogs() as logged:
+            for outcomes in ([ValueError("a bug")], ["bad", ValueError("a bug")]):
+                answer = self.over(
+                    *outcomes, policy=lambda request, outcome: outcome == "bad"
+                )(READ)
+                self.run_out()
+                self.failureResultOf(answer, ValueError)
+        self.assertEqual(logged, [])
 
     def test_one_and_the_same_error_each_time_is_no_reason_of_itself(self):
         error = RequestTimedOut(1)

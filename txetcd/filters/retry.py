@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txetcd.backoff import Backoff
 from txetcd.clock import Clock, sleep
-from txetcd.errors import RequestCancelled, TxetcdError
+from txetcd.errors import RequestCancelled
+from txetcd.filters._past import Past, explained
+from txetcd.filters.deadline import remaining
 from txetcd.filters.retry_budget import RetryBudget
+from txetcd.filters.retry_policy import Policy, RetryPolicy, when_safe
 from txetcd.service import Filter, Service
 
 __all__ = ["DEFAULT_BACKOFF", "REASONS_KEPT", "Policy", "Retry", "when_safe"]
@@ -20,31 +23,10 @@ __all__ = ["DEFAULT_BACKOFF", "REASONS_KEPT", "Policy", "Retry", "when_safe"]
 Req = TypeVar("Req")
 Rep = TypeVar("Rep")
 
-#: Sees a request and its outcome, a response or a `Failure`; says whether to send
-#: the request again.
-Policy = Callable[[Any, Any], bool]
-
 #: How many errors of attempts an error carries in ``reasons``: a schedule may be endless.
 REASONS_KEPT = 100
 #: Five attempts in all, about two seconds at the most between first and last.
 DEFAULT_BACKOFF = Backoff.exponential_jittered(0.010, 1.0).take(4)
-
-
-def when_safe(request: object, outcome: object) -> bool:
-    """The default policy: again only what can do no harm.
-
-    That is a failure that is ``retryable``, of a request that either was never
-    sent or is a read, and does not wait for something to happen (a wait that is
-    sent again later may miss what it waited for).
-    """
-    if not isinstance(outcome, Failure):
-        return False
-    error = outcome.value
-    if not isinstance(error, TxetcdError) or not error.retryable:
-        return False
-    if getattr(request, "long_poll", False):
-        return False
-    return not (error.possibly_applied and getattr(request, "is_write", True))
 
 
 class Retry(Filter[Req, Rep, Req, Rep]):
@@ -55,9 +37,14 @@ class Retry(Filter[Req, Rep, Req, Rep]):
     ``reasons`` holds those of the attempts before (the last `REASONS_KEPT`), and
     its ``possibly_applied`` speaks for all attempts: where a policy sends a write
     again, the last may never have been sent and an earlier one have been carried
-    out.  It stops when the policy says no, when the schedule has ended, or when the
-    budget is spent.  Cancelling ends the attempt under way, or the delay, and begins
-    no other.
+    out.  An error that is none of ours has no room for that and is left as it is;
+    those before it go to the log, as debugging information.
+
+    It stops when the policy says no, when the schedule has ended, when the budget is
+    spent, or when the next attempt could not begin before the caller's deadline
+    (`deadline`), which is not waited for.  Cancelling ends the attempt under way, or
+    the delay, and begins no other.  Every attempt runs in the caller's context
+    (:pep:`567`).
 
     Where it belongs: below whatever bounds or counts an operation as a whole, above
     whatever is to act on each attempt by itself (a per-attempt timeout, a
@@ -66,12 +53,22 @@ class Retry(Filter[Req, Rep, Req, Rep]):
 
     Args:
         clock: Delays; a reactor, or `twisted.internet.task.Clock`.
-        policy: Sees the request and the outcome of an attempt, and decides; by
-            default `when_safe`, which never repeats a write that may have been
-            carried out.
+        policy: Sees the request and the outcome of an attempt, and decides: a
+            `RetryPolicy` or a function.  By default `when_safe`, which never repeats a
+            write that may have been carried out.
         backoff: The delays between attempts, so also how many there are.
         budget: Bounds the retries of all requests together; a `RetryBudget` of
             its own by default.
+        retry_after: Says how long the server wishes to be left alone, in seconds, by
+            the outcome of an attempt; None if it does not say.  The delay of the
+            schedule begins then, so that clients that were told the same do not come
+            back as one (RFC 9110, section 10.2.3).
+        longest_wish: How long a wish is granted, in seconds.  A server that asks for
+            more is not asked again.
+
+    Raises:
+        TypeError: ``policy`` or ``retry_after`` cannot be called.
+        ValueError: ``longest_wish`` is negative, or no number.
 
     .. versionadded:: 0.1
     """
@@ -83,19 +80,33 @@ class Retry(Filter[Req, Rep, Req, Rep]):
         policy: Policy = when_safe,
         backoff: Backoff = DEFAULT_BACKOFF,
         budget: RetryBudget | None = None,
+        retry_after: Callable[[Any], float | None] | None = None,
+        longest_wish: float = 60.0,
     ) -> None:
+        if retry_after is not None and not callable(retry_after):
+            raise TypeError(f"retry_after is a function of an outcome, not {retry_after!r}")
+        if not longest_wish >= 0:
+            raise ValueError(f"longest_wish must be 0 or more seconds, not {longest_wish!r}")
         self._clock = clock
-        self._policy = policy
+        self._policy = RetryPolicy.of(policy)
         self._backoff = backoff
         self._budget = RetryBudget(clock) if budget is None else budget
+        self._retry_after = retry_after
+        self._longest_wish = longest_wish
 
     def apply(self, request: Req, service: Service[Req, Rep]) -> Deferred[Rep]:
         self._budget.deposit()
         return _Attempts(self, request, service).begin()
 
+    def _wish(self, outcome: Any) -> float | None:
+        """How long the server is to be left alone; None if that is too long."""
+        wish = None if self._retry_after is None else self._retry_after(outcome)
+        if wish is None or not wish > 0:
+            return 0.0
+        return wish if wish <= self._longest_wish else None
+
     def __repr__(self) -> str:
-        policy = getattr(self._policy, "__name__", None) or repr(self._policy)
-        return f"Retry({self._backoff!r}, {policy})"
+        return f"Retry({self._backoff!r}, {self._policy!r})"
 
 
 class _Attempts:
@@ -106,11 +117,10 @@ class _Attempts:
     """
 
     __slots__ = (
+        "_context",
         "_current",
-        "_delays",
         "_done",
-        "_errors",
-        "_possibly_applied",
+        "_past",
         "_request",
         "_retry",
         "_service",
@@ -123,22 +133,24 @@ class _Attempts:
         self._retry = retry
         self._request = request
         self._service = service
-        # Both are made at the first failure; most requests see none.
-        self._delays: Iterator[float] | None = None
-        self._errors: deque[BaseException] | None = None
-        self._possibly_applied = False
+        self._context = copy_context()
+        # Made at the first attempt that was not the last; most requests see none.
+        self._past: Past | None = None
         self._stopped = False
         self._done: Deferred[Any] = Deferred(self._stop)
         # The attempt or the delay that is under way.
         self._current: Deferred[Any]
 
     def begin(self) -> Deferred[Any]:
-        self._attempt(None)
+        self._attempt(self._service(self._request))
         return self._done
 
-    def _attempt(self, _: None) -> None:
-        self._current = self._service(self._request)
-        self._current.addBoth(self._judge)
+    def _again(self, _: None) -> None:
+        self._attempt(self._context.run(self._service, self._request))
+
+    def _attempt(self, attempt: Deferred[Any]) -> None:
+        self._current = attempt
+        attempt.addBoth(self._judge)
         if self._stopped:
             # By something that the service called.
             self._current.cancel()
@@ -151,34 +163,29 @@ class _Attempts:
         except Exception:
             # The policy or the schedule is at fault.
             outcome, delay = Failure(), None
-        if delay is None:
+        if delay is None or self._past is None:
             self._end(outcome)
             return
-        self._note(outcome)
+        self._past.note(outcome)
         self._current = sleep(self._retry._clock, delay)
-        self._current.addCallbacks(self._attempt, self._interrupted)
+        self._current.addCallbacks(self._again, self._interrupted)
 
     def _delay(self, outcome: Any) -> float | None:
         """How long to wait before the next attempt; None if there is to be none."""
-        retry = self._retry
-        if self._stopped or (isinstance(outcome, Failure) and outcome.check(CancelledError)):
+        retry, past = self._retry, self._past
+        retries = 0 if past is None else past.retries
+        if self._stopped or not retry._policy.decide(self._request, outcome, retries):
             return None
-        if not retry._policy(self._request, outcome):
+        if past is None:
+            past = self._past = Past(retry._backoff, REASONS_KEPT)
+        delay, wish = next(past.delays, None), retry._wish(outcome)
+        if delay is None or wish is None or self._too_late(wish + delay):
             return None
-        if self._delays is None:
-            self._delays = iter(retry._backoff)
-        delay = next(self._delays, None)
-        return delay if delay is not None and retry._budget.try_withdraw() else None
+        return wish + delay if retry._budget.try_withdraw() else None
 
-    def _note(self, outcome: Any) -> None:
-        """Keep what is to be known of an attempt that was not the last."""
-        error = outcome.value if isinstance(outcome, Failure) else None
-        if error is not None:
-            if self._errors is None:
-                self._errors = deque(maxlen=REASONS_KEPT)
-            self._errors.append(error)
-        applied = getattr(error, "possibly_applied", True)
-        self._possibly_applied = self._possibly_applied or applied
+    def _too_late(self, delay: float) -> bool:
+        left = self._context.run(remaining)
+        return left is not None and delay >= left
 
     def _stop(self, _: Deferred[Any]) -> None:
         self._stopped = True
@@ -190,18 +197,7 @@ class _Attempts:
         self._end(Failure(RequestCancelled(sent=False)))
 
     def _end(self, outcome: Any) -> None:
-        if isinstance(outcome, Failure):
-            outcome = self._explained(outcome)
+        past = self._past
+        if past is not None and isinstance(outcome, Failure):
+            outcome = explained(outcome, past.errors, past.possibly_applied)
         self._done.callback(outcome)
-
-    def _explained(self, failure: Failure) -> Failure:
-        if self._errors and type(failure.value) is CancelledError:
-            # It could carry no reasons.
-            failure = Failure(RequestCancelled())
-        error = failure.value
-        if isinstance(error, TxetcdError):
-            # A service may fail with one and the same error each time.
-            before = [each for each in self._errors or () if each is not error]
-            error.reasons = (*before, *error.reasons)
-            error.possibly_applied = error.possibly_applied or self._possibly_applied
-        return failure
