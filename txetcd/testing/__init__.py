@@ -2,6 +2,7 @@
 
 `EtcdProcess` and `EtcdCluster` run real servers, which can be killed, paused and restarted.
 `FaultProxy` stands between a client and a server, and cuts, delays or swallows what passes.
+`mock_service` needs neither: it is a service whose replies a test scripts.
 No other part of txetcd needs this one.
 """
 
@@ -12,12 +13,16 @@ from txetcd.testing._server import EtcdFailed
 from txetcd.testing.cluster import EtcdCluster
 from txetcd.testing.etcd import EtcdProcess
 from txetcd.testing.faultproxy import FaultProxy
+from txetcd.testing.mock import Asked, MockHandle, mock_service
 
 __all__ = [
+    "Asked",
     "EtcdCluster",
     "EtcdFailed",
     "EtcdNotFound",
     "EtcdProcess",
     "FaultProxy",
+    "MockHandle",
     "find_etcd",
+    "mock_service",
 ]
