@@ -2,6 +2,7 @@
 
 from txetcd.keys.events import KeyEvents
 from txetcd.keys.key import Key
+from txetcd.keys.namespace import Namespace
 from txetcd.keys.session import Session
 
-__all__ = ["Key", "KeyEvents", "Session"]
+__all__ = ["Key", "KeyEvents", "Namespace", "Session"]
