@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from base64 import b64encode
 from typing import Any
@@ -15,7 +16,7 @@ from twisted.logger import Logger, eventAsText, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.http.wire import Peer
+from tests.http.wire import Peer, first_request
 from txetcd import (
     TLS,
     Action,
@@ -33,6 +34,7 @@ from txetcd import (
     UnexpectedResponse,
     Version,
     connect,
+    deadline,
     default_stack,
     v2,
 )
@@ -47,6 +49,7 @@ NODE = b"""{"action": "get", "node": {
     "key": "/a", "value": "1", "modifiedIndex": 7, "createdIndex": 6}}"""
 ECHO: Service = Service.mk(lambda request: request)
 VERSION = b'{"etcdserver": "3.5.1", "etcdcluster": "3.5.0"}'
+BODIES = {"version": VERSION, "health": b'{"health": "true"}'}
 
 USER, PASSWORD = "root", "hunter2 §"
 CREDENTIALS = b64encode(f"{USER}:{PASSWORD}".encode())
@@ -98,21 +101,137 @@ class Case(SynchronousTestCase):
             self.reactor.advance(0.0625)
 
 
+class Servers(Case):
+    """A client made by `connect`, and servers in memory, each with a mind of its own.
+
+    A server answers as etcd does, and lets waits wait.  One in ``refusing`` takes no
+    connection; one in ``silent`` takes all, and answers no request that comes meanwhile;
+    one in ``failing`` answers with status 503.
+
+    Attributes:
+        requests: What came to which server, in order: ``(url, "GET /v2/keys/a")``.
+        waits: The connections on which a wait is parked, with their servers.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.refusing: set[str] = set()
+        self.silent: set[str] = set()
+        self.failing: set[str] = set()
+        self.requests: list[tuple[str, str]] = []
+        self.waits: list[tuple[str, Peer]] = []
+        self._connected: list[tuple[str, Peer]] = []
+        self._read: dict[Peer, int] = {}
+
+    def run_network(self) -> None:
+        """Let happen all that needs no time."""
+        self.reactor.advance(0)
+        while self._connect() or self._serve():
+            self.reactor.advance(0)
+
+    def until(self, seconds: float, step: float = 0.0625) -> None:
+        self.run_network()
+        while self.reactor.seconds() < seconds:
+            self.reactor.advance(min(step, seconds - self.reactor.seconds()))
+            self.run_network()
+
+    def after(self, seconds: float, step: float = 0.0625) -> None:
+        self.until(self.reactor.seconds() + seconds, step)
+
+    def answered(self, deferred: Deferred, seconds: float = 0.0625) -> Any:
+        """What something fires with, within a time that allows for the delay of a retry."""
+        self.after(seconds, 0.01)
+        return self.successResultOf(deferred)
+
+    def came_to(self, url: str, what: str = "") -> list[str]:
+        return [line for where, line in self.requests if where == url and what in line]
+
+    def first_of(self, *urls: str) -> str:
+        """The server that was asked for a connection first, if the choice was among some."""
+        (first,) = {each for each in self.asked[:1] if each in urls}
+        return first
+
+    def end(self, etcd: Etcd) -> None:
+        """Close it; nothing is left."""
+        closed = etcd.close()
+        for _ in range(4):
+            self._lose()
+            self.reactor.advance(0)
+        self.assertIsNone(self.successResultOf(closed))
+        self.assertTrue(all(peer.is_closed for _, peer in self._connected))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def _connect(self) -> bool:
+        new = self.reactor.tcpClients[len(self._connected) :]
+        for host, port, factory, *_ in new:
+            url = f"http://{host}:{port}"
+            if url in self.refusing:
+                factory.clientConnectionFailed(None, Failure(Refused()))
+                self._connected.append((url, _Refused()))
+            else:
+                self._connected.append((url, Peer(factory)))
+        return bool(new)
+
+    def _serve(self) -> bool:
+        self._lose()
+        before = len(self.requests)
+        for url, peer in self._connected:
+            while not peer.is_lost:
+                read = self._read.get(peer, 0)
+                request = first_request(peer.received[read:])
+                if not request:
+                    break
+                self._read[peer] = read + len(request)
+                line = request.partition(b" HTTP/1.1")[0].decode()
+                self.requests.append((url, line))
+                if url not in self.silent:
+                    self._answer(url, peer, line)
+        return len(self.requests) > before
+
+    def _answer(self, url: str, peer: Peer, line: str) -> None:
+        if url in self.failing:
+            peer.send(reply(b"busy", 503))
+        elif "wait=true" in line:
+            self.waits.append((url, peer))
+        else:
+            path = line.partition(" /")[2]
+            peer.send(reply(BODIES.get(path, NODE)))
+
+    def _lose(self) -> None:
+        """End the connections that the client has closed."""
+        for _, peer in self._connected:
+            if peer.is_closed:
+                peer.lose()
+        self.waits = [each for each in self.waits if not each[1].is_lost]
+
+
+class _Refused(Peer):
+    """A connection that there never was."""
+
+    is_closed = True
+    received = b""
+
+    def __init__(self) -> None:
+        self.is_lost = True
+
+
 # --- the arguments of connect --------------------------------------------------
 
 
 class EndpointTests(Case):
     def servers(self, endpoints: Any) -> list[str]:
-        """The servers that a client knows: those it turns to when all refuse."""
+        """The servers that a client knows, in the order of its repr; each is used."""
         self.setUp()
         etcd = self.connect(endpoints)
-        for n in range(8):
+        known = re.findall(r"http://[\d.]+:\d+", repr(etcd))
+        for n in range(len(known)):
             answer = etcd.key(f"/{n}").get()
             self.refuse()
             answer.addErrback(lambda _: None).cancel()
+        # Each that has refused is left alone as long as there is another.
+        self.assertEqual(sorted(self.asked), sorted(known))
         self.successResultOf(self.closed(etcd))
-        asked = self.asked
-        return asked[: asked.index(asked[0], 1)]
+        return known
 
     def test_it_is_a_url_several_between_commas_or_an_iterable_of_either(self):
         for endpoints, expected in [
@@ -129,7 +248,7 @@ class EndpointTests(Case):
         ]:
             self.assertEqual(self.servers(endpoints), expected)
 
-    def test_each_is_used_once_in_the_order_given(self):
+    def test_each_is_one_endpoint_however_often_it_is_given(self):
         for endpoints in (f"{B},{A},{B}", [B, A, A], [B, f"{B}/", f"{A},{B}"]):
             self.assertEqual(self.servers(endpoints), [B, A])
 
@@ -351,7 +470,7 @@ class AuthenticationTests(Case):
 
 # --- the default stack ---------------------------------------------------------
 
-ROLES = ("deadline", "retry", "protocol", "authentication", "timeout")
+ROLES = ("deadline", "retry", "protocol", "authentication")
 
 #: Each way of putting a filter at each place of the default stack, and what is then above it.
 PLACES: list[tuple[Any, int]] = [
@@ -393,7 +512,7 @@ class StackTests(Case):
         return got
 
     def test_a_filter_can_be_put_at_every_place(self):
-        self.assertEqual({above for _, above in PLACES}, {0, 1, 2, 3, 4, 5})
+        self.assertEqual({above for _, above in PLACES}, {0, 1, 2, 3, 4})
         for put, above in PLACES:
             self.setUp()
             mine = Seeing()
@@ -439,7 +558,7 @@ class StackTests(Case):
         self.reactor.advance(0.01)
         self.accept().send(reply(NODE))
         self.successResultOf(answer)
-        self.assertEqual(self.asked, [A, B])
+        self.assertEqual(sorted(self.asked), [A, B])
         self.assertEqual((len(above.requests), len(below.requests)), (1, 2))
         self.successResultOf(self.closed(etcd))
 
@@ -502,15 +621,14 @@ class StackTests(Case):
         retry = "Retry(Backoff.exponential_jittered(0.01, 1.0).take(4), when_safe)"
         rows = [
             ("role", "filter", "reason"),
-            ("deadline", "Timeout(8)", "above retry: bounds an operation with all its attempts"),
+            ("deadline", "Deadline(8)", "above retry: bounds an operation with all its attempts"),
             ("retry", retry, "above the protocol: it sees whether an operation is a write"),
             ("protocol", "v2.Keys()", "operations above, HTTP messages below"),
             (
                 "authentication",
                 "BasicAuthentication()",
-                "below the protocol, so that no request misses it",
+                "below the protocol: no request misses it",
             ),
-            ("timeout", "Timeout(4)", "below retry: leaves time for another attempt"),
         ]
         self.assertEqual(
             table.splitlines(),
@@ -518,77 +636,158 @@ class StackTests(Case):
         )
 
     def test_the_repr_of_the_client_reads_as_it_is_stacked(self):
+        above = "Deadline(8) >> Retry(Backoff.exponential_jittered(0.01, 1.0).take(4), when_safe)"
+        self.assertEqual(
+            repr(self.connect(A, timeout=8)),
+            f"Etcd({above} >> v2.Keys() >> Timeout(4, share=0.5)"
+            f" >> LongPollsApart(TreqService('{A}')))",
+        )
         self.assertEqual(
             repr(self.connect([A, B], timeout=8)),
-            "Etcd(Timeout(8) >> Retry(Backoff.exponential_jittered(0.01, 1.0).take(4), when_safe)"
-            f" >> v2.Keys() >> Timeout(4) >> Failover(LongPollsApart(TreqService('{A}')), 1 more))",
+            f"Etcd({above} >> v2.Keys()"
+            f" >> <Balancer PowerOfTwoChoices(), <{A} OPEN, load 0>, <{B} OPEN, load 0>>)",
         )
 
 
-class DeadlineTests(Case):
+class DeadlineTests(Servers):
     """Nothing hangs: what the default stack does with a server that is silent or away."""
 
     def test_a_read_ends_at_the_deadline_and_its_error_names_all(self):
+        self.silent = {A, B}
         etcd = self.connect([A, B], timeout=8)
         answer = etcd.key("/a").get()
-        self.accept()
         self.until(4.0625)
-        self.assertEqual(self.asked, [A, B])
-        self.accept()
+        gets = [url for url, line in self.requests if line == "GET /v2/keys/a"]
+        self.assertEqual(sorted(gets), [A, B])
+        self.until(7.9375)
+        self.assertNoResult(answer)
         self.until(8)
         error = self.failureResultOf(answer, RequestTimedOut).value
         self.assertEqual(error.seconds, 8)
         self.assertEqual(error.op, Get("/a"))
-        self.assertEqual([(each.seconds, each.endpoint) for each in error.reasons], [(4, A)])
-        self.assertEqual(
-            str(error),
-            f"no reply within 8 s; last: no reply within 4 s [get /a at {A}] [get /a at {B}]",
-        )
-        self.successResultOf(self.closed(etcd))
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        one, other, *more = error.reasons
+        self.assertEqual([one.endpoint, other.endpoint], gets)
+        self.assertEqual(one.seconds, 4)
+        # What each may take is half of what is left, but an eighth of the whole.
+        self.assertAlmostEqual(other.seconds, 2, delta=0.1)
+        self.assertEqual([each.seconds for each in more], [1] * len(more))
+        self.assertIn("no reply within 8 s; last: no reply within 1 s [get /a at ", str(error))
+        self.end(etcd)
 
     def test_a_write_that_was_sent_is_not_sent_again_and_is_ambiguous(self):
+        self.silent = {A, B}
         etcd = self.connect([A, B], timeout=8)
         answer = etcd.key("/a").set("1")
-        self.accept()
+        self.until(3.9375)
+        self.assertNoResult(answer)
         self.until(4)
         error = self.failureResultOf(answer, AmbiguousWrite).value
-        self.assertEqual(self.asked, [A])
+        self.assertEqual([line for _, line in self.requests], ["PUT /v2/keys/a"])
         self.assertEqual(
             str(error),
             "the write was sent and its outcome is unknown: no reply within 4 s "
-            f"[set /a at {A}]",
+            f"[set /a at {self.requests[0][0]}]",
         )
-        self.successResultOf(self.closed(etcd))
+        self.end(etcd)
 
+    def test_a_wait_has_no_deadline(self):
+        etcd = self.connect(timeout=8)
+        answer = etcd.key("/a").get(wait=True)
+        self.until(100)
+        self.assertNoResult(answer)
+        self.waits[0][1].send(reply(NODE))
+        self.assertEqual(self.successResultOf(answer).node.text, "1")
+        self.end(etcd)
+
+    def test_the_deadline_of_the_caller_counts_if_it_is_earlier(self):
+        for endpoints in ([A, B], A):
+            self.setUp()
+            self.silent = {A, B}
+            etcd = self.connect(endpoints, timeout=8)
+            with deadline(1.0, self.reactor):
+                answer = etcd.key("/a").get()
+            self.until(0.992, step=0.001)
+            self.assertNoResult(answer)
+            self.until(1, step=0.001)
+            error = self.failureResultOf(answer, RequestTimedOut).value
+            self.assertEqual(error.seconds, 1)
+            # A half, a quarter, and no less than an eighth of the whole for the others.
+            one, other, *more = [each.seconds for each in error.reasons]
+            self.assertEqual(one, 0.5)
+            self.assertAlmostEqual(other, 0.25, delta=0.02)
+            self.assertGreaterEqual(len(more), 1)
+            for each in more:
+                self.assertAlmostEqual(each, 0.125, delta=0.02)
+            self.end(etcd)
+
+    def test_a_later_one_does_not(self):
+        self.silent = {URL}
+        etcd = self.connect(timeout=8)
+        with deadline(100, self.reactor):
+            answer = etcd.key("/a").get()
+        self.until(8)
+        self.assertEqual(self.failureResultOf(answer, RequestTimedOut).value.seconds, 8)
+        self.end(etcd)
+
+    def test_a_write_is_bounded_likewise_and_is_ambiguous_once_it_was_sent(self):
+        self.silent = {URL}
+        etcd = self.connect(timeout=8)
+        with deadline(1.0, self.reactor):
+            answer = etcd.key("/a").set("1")
+        self.until(0.5)
+        error = self.failureResultOf(answer, AmbiguousWrite).value
+        self.assertEqual(error.cause.seconds, 0.5)
+        self.end(etcd)
+
+    def test_with_one_that_has_passed_nothing_is_sent(self):
+        etcd = self.connect([A, B])
+        key = etcd.key("/a")
+        with deadline(1.0, self.reactor):
+            self.reactor.advance(1)
+            for ask in (key.get, lambda: key.set("1"), lambda: key.get(wait=True), etcd.version):
+                error = self.failureResultOf(ask(), RequestTimedOut).value
+                self.assertFalse(error.possibly_applied)
+        self.assertEqual(self.asked, [])
+        self.end(etcd)
+
+    def test_a_wait_is_bounded_by_it_too(self):
+        etcd = self.connect([A, B])
+        with deadline(1.0, self.reactor):
+            answer = etcd.key("/a").get(wait=True)
+        self.until(1)
+        self.assertEqual(self.failureResultOf(answer, RequestTimedOut).value.seconds, 1)
+        self.assertEqual(self.waits, [])
+        self.end(etcd)
+
+    def test_a_watch_that_was_begun_before_it_goes_on_after_it(self):
+        etcd = self.connect([A, B])
+        told: list[Any] = []
+        with deadline(1.0, self.reactor):
+            etcd.key("/a").events().register(told.append)
+        self.until(100)
+        self.assertEqual([op.node.text for op in told], ["1"])
+        for n in (10, 11):
+            ((_, peer),) = self.waits
+            self.waits = []
+            peer.send(reply(NODE.replace(b'"modifiedIndex": 7', b'"modifiedIndex": %d' % n)))
+            self.after(1)
+        self.assertEqual([op.node.modified_index for op in told], [7, 10, 11])
+        self.assertEqual(len(self.waits), 1)
+        self.end(etcd)
+
+
+class UnsentTests(Case):
     def test_a_write_that_could_not_be_sent_is_sent_again_and_never_ambiguous(self):
+        # Nobody accepts a connection, and nobody refuses one.
         etcd = self.connect([A, B], timeout=8)
         answer = etcd.key("/a").set("1")
         self.until(8)
         error = self.failureResultOf(answer, RequestTimedOut).value
         self.assertFalse(error.possibly_applied)
-        self.assertEqual(self.asked, [A, B])
+        self.assertEqual(set(self.asked), {A, B})
+        self.assertEqual({each.endpoint for each in error.reasons[:2]}, {A, B})
         self.successResultOf(self.closed(etcd))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_a_wait_has_no_deadline(self):
-        etcd = self.connect(timeout=8)
-        answer = etcd.key("/a").get(wait=True)
-        peer = self.accept()
-        self.until(100)
-        self.assertNoResult(answer)
-        peer.send(reply(NODE))
-        self.assertEqual(self.successResultOf(answer).node.text, "1")
-        self.successResultOf(self.closed(etcd))
-
-    def test_asking_for_a_version_has_a_deadline_and_names_what_was_asked(self):
-        etcd = self.connect(timeout=8)
-        answer = etcd.version()
-        self.accept()
-        self.until(4)
-        error = self.failureResultOf(answer, RequestTimedOut).value
-        self.assertEqual(str(error), f"no reply within 4 s [version at {URL}]")
-        self.successResultOf(self.closed(etcd))
 
 
 # --- clients made by hand ------------------------------------------------------
