@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from txetcd.errors import TxetcdError, UnexpectedResponse
 from txetcd.http.message import Request, Response
 from txetcd.model.node import Version
@@ -11,22 +13,22 @@ from txetcd.v2.decode import decode_error, decode_json
 __all__ = ["Versions"]
 
 
-class Versions(Filter[None, Version, Request, Response]):
-    """Asks a server for its version: a service of it takes None.
+class Versions(Filter[Any, Version, Request, Response]):
+    """Asks a server for its version, whatever the request: an `AskVersion`, say.
 
     Fails with `UnexpectedResponse` where the answer is no version.
 
     .. versionadded:: 0.1
     """
 
-    async def apply(self, request: None, service: Service[Request, Response]) -> Version:
+    async def apply(self, request: Any, service: Service[Request, Response]) -> Version:
         endpoint = ""
         try:
             response = await service(Request("GET", "/version"))
             endpoint = response.endpoint
             return _decode(response)
         except TxetcdError as error:
-            error.locate("version", endpoint)
+            error.locate(request, endpoint)
             raise
 
     def __repr__(self) -> str:
