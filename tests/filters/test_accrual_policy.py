@@ -135,7 +135,7 @@ class SuccessRateTests(SynchronousTestCase):
         for _ in range(5000):
             self.clock.rightNow += draw.uniform(-0.5, 1.0)
             told(policy, draw.choice(".x"))
-            self.assertLessEqual(len(policy._slices), SuccessRate.SLICES + 1)
+            self.assertLessEqual(len(policy._counts), 12)
 
     @settings(deadline=None, max_examples=200)
     @given(st.integers(1, 500), st.data())

@@ -181,7 +181,7 @@ class ForgettingTests(Case):
         for _ in range(1000):
             self.clock.advance(0.05)
             self.ask(service, REFUSED, 3)
-        self.assertLessEqual(len(self.shedding._seen._slices), 11)
+        self.assertLessEqual(len(self.shedding._seen), 11)
 
     def test_after_a_clock_was_set_back_it_begins_afresh(self):
         service = self.over(window=10)
@@ -210,8 +210,9 @@ class ForgettingTests(Case):
             for _ in range(times):
                 service(READ).addErrback(lambda failure: None)
             seen.append((clock.seconds(), times, times if accepted else 0))
-            counts = shedding._seen
-            for which, count in ((1, counts.requests), (2, counts.accepts)):
+            shedding._seen.move()
+            requests, accepts, _ = shedding._seen.totals
+            for which, count in ((1, requests), (2, accepts)):
                 least = sum(each[which] for each in seen if each[0] > clock.seconds() - 9)
                 most = sum(each[which] for each in seen if each[0] > clock.seconds() - 11)
                 self.assertTrue(least <= count <= most, (least, count, most))

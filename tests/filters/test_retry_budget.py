@@ -132,7 +132,7 @@ class TimeTests(Case):
         for _ in range(10_000):
             budget.deposit()
             self.clock.advance(0.001)
-        self.assertLessEqual(len(budget._slices), 11)
+        self.assertLessEqual(len(budget._balance), 11)
 
 
 steps = st.lists(st.sampled_from(["deposit", "withdraw"]), max_size=60)

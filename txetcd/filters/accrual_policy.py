@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from math import inf
 
 from txetcd.clock import Clock
+from txetcd.filters.window import Window
 
 __all__ = ["AccrualPolicy", "ConsecutiveFailures", "SuccessRate"]
 
@@ -88,9 +88,6 @@ class SuccessRate(AccrualPolicy):
     .. versionadded:: 0.1
     """
 
-    #: How finely time is divided: a request counts for the window, give or take this share.
-    SLICES = 10
-
     def __init__(
         self, required: float, clock: Clock, window: float = 30.0, minimum: int = 20
     ) -> None:
@@ -101,41 +98,26 @@ class SuccessRate(AccrualPolicy):
         if not minimum >= 1:
             raise ValueError(f"minimum must be 1 or more, not {minimum!r}")
         self._required = required
-        self._clock = clock
-        self._window = window
+        self._seconds = window
         self._minimum = minimum
-        # Of each slice: when it began, how many succeeded and how many failed.
-        self._slices: deque[list[float]] = deque()
+        # How many succeeded, and how many there were.
+        self._counts = Window(window, clock, 2)
 
     def succeeded(self) -> None:
-        self._slice()[1] += 1
+        self._counts.add(0)
+        self._counts.add(1)
 
     def failed(self) -> bool:
-        self._slice()[2] += 1
-        succeeded = sum(each[1] for each in self._slices)
-        total = succeeded + sum(each[2] for each in self._slices)
+        self._counts.add(1)
+        succeeded, total = self._counts.totals
         # The quotient is rounded as a literal is; a product is not: 0.55 * 20 > 11.
         return total >= self._minimum and succeeded / total < self._required
 
     def forget(self) -> None:
-        self._slices.clear()
-
-    def _slice(self) -> list[float]:
-        """The counts of now."""
-        now = self._clock.seconds()
-        slices = self._slices
-        # One from the future was counted before the clock was set back.
-        while slices and slices[-1][0] > now:
-            slices.pop()
-        if slices and now < slices[-1][0] + self._window / self.SLICES:
-            return slices[-1]
-        while slices and slices[0][0] <= now - self._window:
-            slices.popleft()
-        slices.append([now, 0, 0])
-        return slices[-1]
+        self._counts.clear()
 
     def __repr__(self) -> str:
-        return f"SuccessRate({self._required:g}, window={self._window:g})"
+        return f"SuccessRate({self._required:g}, window={self._seconds:g})"
 
 
 class _Either(AccrualPolicy):

@@ -13,12 +13,16 @@ from twisted.python.failure import Failure
 from txetcd.backoff import Random
 from txetcd.clock import Clock
 from txetcd.errors import LoadShed, Rejected
-from txetcd.filters._accepts import Accepts
 from txetcd.filters.deadline import is_long_poll
+from txetcd.filters.window import Window
 from txetcd.response_class import ResponseClass, ResponseClassifier, classify
 from txetcd.service import Filter, Service, Status
 
 __all__ = ["LoadShedding", "classify_refusals"]
+
+#: What is counted: requests that have ended or were shed, those of them that the service took, and
+#: whether one has begun.
+REQUESTS, ACCEPTS, BEGUN = range(3)
 
 Req = TypeVar("Req")
 Rep = TypeVar("Rep")
@@ -112,17 +116,18 @@ class LoadShedding(Filter[Req, Rep, Req, Rep]):
         self._classifier = classifier
         self._draw = (random or _random).random
         self._unless = unless
-        self._seen = Accepts(window, clock)
+        self._seconds = window
+        self._seen = Window(window, clock, 3)
 
     def apply(self, request: Req, service: Service[Req, Rep]) -> Deferred[Rep]:
         if self._unless(request):
             return service(request)
-        self._seen.move()
-        first = self._seen.probe()
+        begun = self._seen.present
+        first, begun[BEGUN] = not begun[BEGUN], 1
         probability = self._probability()
         if probability > 0 and not first and self._draw() < probability:
-            self._seen.count(accepted=False)
-            raise LoadShed(f"not sent: {self._seen}; {probability:.0%} of requests are shed")
+            self._seen.add(REQUESTS)
+            raise LoadShed(f"not sent: {self._shown()}; {probability:.0%} of requests are shed")
         return service(request).addBoth(self._ended, request)
 
     @property
@@ -137,18 +142,22 @@ class LoadShedding(Filter[Req, Rep, Req, Rep]):
         return Status.worst(own, service.status)
 
     def _probability(self) -> float:
-        requests = self._seen.requests
+        requests, accepts, _ = self._seen.totals
         if requests < self._floor:
             return 0.0
-        return max(0.0, (requests - self._ratio * self._seen.accepts) / (requests + 1))
+        return max(0.0, (requests - self._ratio * accepts) / (requests + 1))
 
     def _ended(self, outcome: Any, request: Req) -> Any:
         found = self._classifier(request, outcome)
         if found is not ResponseClass.IGNORABLE:
-            self._seen.move()
-            self._seen.count(accepted=found is not ResponseClass.RETRYABLE)
+            self._seen.add(REQUESTS)
+            self._seen.add(ACCEPTS, found is not ResponseClass.RETRYABLE)
         return outcome
 
     def __repr__(self) -> str:
         probability = self.probability
-        return f"<LoadShedding {self._seen}; sheds {probability:.0%}>"
+        return f"<LoadShedding {self._shown()}; sheds {probability:.0%}>"
+
+    def _shown(self) -> str:
+        requests, accepts, _ = self._seen.totals
+        return f"{accepts:.0f} of {requests:.0f} requests accepted in {self._seconds:g} s"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from math import inf
 
 from txetcd.clock import Clock
+from txetcd.filters.window import Window
 
 __all__ = ["RetryBudget"]
 
@@ -44,43 +44,27 @@ class RetryBudget:
             raise ValueError(f"min_per_second must be finite, 0 or more, not {min_per_second!r}")
         if not 0 <= ratio < inf:
             raise ValueError(f"ratio must be finite, 0 or more, not {ratio!r}")
-        self._clock = clock
-        self._ttl = ttl
         self._reserve = min_per_second * ttl
         self._ratio = ratio
-        # The balance of each tenth of the ttl, with when it began; the oldest first.
-        self._slices: deque[list[float]] = deque()
+        self._balance = Window(ttl, clock, 1)
 
     def deposit(self) -> None:
         """Count one request."""
-        self._add(self._ratio)
+        self._balance.add(0, self._ratio)
 
     def try_withdraw(self) -> bool:
         """Take one retry, if the balance allows it."""
         # A thousandth of a retry is forgiven: sums of fractions are not exact.
         if self.balance < 0.999:
             return False
-        self._add(-1.0)
+        self._balance.add(0, -1.0)
         return True
 
     @property
     def balance(self) -> float:
         """How many retries can be made now."""
-        self._expire()
-        return self._reserve + sum(amount for _, amount in self._slices)
-
-    def _add(self, amount: float) -> None:
-        now = self._clock.seconds()
-        if self._slices and now < self._slices[-1][0] + self._ttl / 10:
-            self._slices[-1][1] += amount
-        else:
-            self._expire()
-            self._slices.append([now, amount])
-
-    def _expire(self) -> None:
-        oldest = self._clock.seconds() - self._ttl
-        while self._slices and self._slices[0][0] <= oldest:
-            self._slices.popleft()
+        self._balance.move()
+        return self._reserve + self._balance.totals[0]
 
     def __repr__(self) -> str:
         return f"<RetryBudget {self.balance:.1f} retries>"
