@@ -1,21 +1,26 @@
 """Composable services and filters for Twisted, and an etcd client built of them."""
 
 from txetcd.backoff import Backoff
-from txetcd.client import Etcd, connect, default_stack
+from txetcd.client import Etcd, connect, default_endpoint_stack, default_stack
 from txetcd.errors import (
     AmbiguousWrite,
     ApiError,
     BackoffsExhausted,
     DirNotEmpty,
+    EndpointDown,
     ErrorCode,
     EventIndexCleared,
     KeyNotFound,
+    LoadShed,
     MalformedResponse,
     NodeExist,
+    NoEndpoints,
     NotDir,
     NotFile,
     NotSent,
     QueueFull,
+    RateLimited,
+    Rejected,
     ReplyLost,
     RequestCancelled,
     RequestTimedOut,
@@ -23,15 +28,19 @@ from txetcd.errors import (
     TestFailed,
     TxetcdError,
     UnexpectedResponse,
+    WriteForbidden,
 )
+from txetcd.filters import deadline
 from txetcd.http.tls import TLS
 from txetcd.keys import Key
 from txetcd.model import Action, Data, Dir, Lease, NodeOp, State, Version
+from txetcd.reactive import Activity
 from txetcd.service import Filter, Service, ServiceFactory, Status
 from txetcd.stack import Stack
 
 __all__ = [
     "Action",
+    "Activity",
     "AmbiguousWrite",
     "ApiError",
     "Backoff",
@@ -39,6 +48,7 @@ __all__ = [
     "Data",
     "Dir",
     "DirNotEmpty",
+    "EndpointDown",
     "ErrorCode",
     "Etcd",
     "EventIndexCleared",
@@ -46,13 +56,17 @@ __all__ = [
     "Key",
     "KeyNotFound",
     "Lease",
+    "LoadShed",
     "MalformedResponse",
+    "NoEndpoints",
     "NodeExist",
     "NodeOp",
     "NotDir",
     "NotFile",
     "NotSent",
     "QueueFull",
+    "RateLimited",
+    "Rejected",
     "ReplyLost",
     "RequestCancelled",
     "RequestTimedOut",
@@ -67,6 +81,9 @@ __all__ = [
     "TxetcdError",
     "UnexpectedResponse",
     "Version",
+    "WriteForbidden",
     "connect",
+    "deadline",
+    "default_endpoint_stack",
     "default_stack",
 ]

@@ -10,6 +10,7 @@ from txetcd.http.headers import Headers
 from txetcd.http.message import Request, Response
 from txetcd.http.pool import Pool
 from txetcd.http.pool_policy import PoolLimits
+from txetcd.http.response_class import classify_response
 from txetcd.http.stream import StreamedResponse, StreamingService
 from txetcd.http.tls import TLS
 from txetcd.http.transports import open_pool
@@ -31,5 +32,6 @@ __all__ = [
     "StreamedResponse",
     "StreamingService",
     "TreqService",
+    "classify_response",
     "open_pool",
 ]

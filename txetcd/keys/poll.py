@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError
 
 from txetcd.backoff import Backoff
 from txetcd.errors import BackoffsExhausted, KeyNotFound, NotDir, ServiceClosed, UnexpectedResponse
+from txetcd.filters.deadline import deadline
 from txetcd.keys.changes import Changes, HistoryLost
 from txetcd.keys.session import Session
 from txetcd.keys.snapshot import Snapshot
@@ -79,7 +80,9 @@ class Poll:
         while True:
             await self._rest()
             try:
-                op = await self._step()
+                # A watch outlives the block of code that it was begun in.
+                with deadline(None):
+                    op = await self._step()
             except (CancelledError, ServiceClosed):
                 raise
             except MISSING:

@@ -1,6 +1,6 @@
 """etcd's words: operations, nodes and their states, without a wire format."""
 
-from txetcd.model.node import Action, Data, Dir, Lease, Node, NodeOp, State, Version
+from txetcd.model.node import Action, AskVersion, Data, Dir, Lease, Node, NodeOp, State, Version
 from txetcd.model.op import (
     CompareAndDelete,
     CompareAndSwap,
@@ -15,6 +15,7 @@ from txetcd.model.op import (
 
 __all__ = [
     "Action",
+    "AskVersion",
     "CompareAndDelete",
     "CompareAndSwap",
     "Create",

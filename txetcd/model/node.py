@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Union
+from typing import ClassVar, Union
 
 import attrs
 
-__all__ = ["Action", "Data", "Dir", "Lease", "Node", "NodeOp", "State", "Version"]
+__all__ = ["Action", "AskVersion", "Data", "Dir", "Lease", "Node", "NodeOp", "State", "Version"]
 
 
 class Action(Enum):
@@ -184,3 +184,18 @@ class Version:
 
     server: str
     cluster: str
+
+
+@attrs.frozen
+class AskVersion:
+    """The request for a version, as filters see it: a read, and no operation on a key.
+
+    .. versionadded:: 0.1
+    """
+
+    name: ClassVar[str] = "version"
+    is_write: ClassVar[bool] = False
+    long_poll: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return self.name
