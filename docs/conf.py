@@ -68,6 +68,7 @@ ELSEWHERE = {
     **{
         name: f"{_PYTHON}exceptions.html#{name}" for name in ("OSError", "TypeError", "ValueError")
     },
+    "contextvars": _PYTHON + "contextvars.html",
     "asyncio": _PYTHON + "asyncio.html",
     "datetime.timedelta": _PYTHON + "datetime.html#datetime.timedelta",
     "random.Random": _PYTHON + "random.html#random.Random",

@@ -490,7 +490,11 @@ class LoadShed(Rejected):
 
 
 class EndpointDown(Rejected):
-    """The endpoint has failed too often, and is left alone for a while."""
+    """The endpoint has failed too often and is left alone, or it is none any more.
+
+    So fail requests that are not begun, and waits that were parked there; neither has
+    changed anything.
+    """
 
 
 class NoEndpoints(Rejected):

@@ -50,9 +50,9 @@ class Queue:
     def end(self, service: Service[Any, Any]) -> None:
         """Fail those that wait for a service, with `ServiceClosed`."""
         for waiting in [each for each in self._waiting if each.service is service]:
-            self.leave(waiting, ServiceClosed())
+            self._leave(waiting, ServiceClosed())
 
-    def leave(self, waiting: _Waiting, error: Exception) -> bool:
+    def _leave(self, waiting: _Waiting, error: Exception) -> bool:
         """Fail one, if it is still here."""
         if waiting not in self._waiting:
             return False
@@ -97,6 +97,6 @@ class _Waiting:
             self.done.callback(outcome)
 
     def _cancel(self, _: Deferred[Any]) -> None:
-        left = self._queue.leave(self, RequestCancelled(sent=False))
+        left = self._queue._leave(self, RequestCancelled(sent=False))
         if not left and self._below is not None:
             self._below.cancel()

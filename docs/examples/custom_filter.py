@@ -1,4 +1,4 @@
-"""Put a filter of your own at every place of the default stack, and see it work.
+"""Put a filter of your own at every place of the default stacks, and see it work.
 
 Usage: python custom_filter.py [ENDPOINT]
 """
@@ -23,15 +23,15 @@ class Trace(Filter):
         return response
 
 
-def everywhere(stack):
-    """The stack with a Trace above and below each of its filters."""
+def everywhere(stack, url=None):
+    """A stack with a Trace below each of its filters; that of an endpoint comes with its URL."""
     for role in stack.roles:
         stack = stack.insert_after(role, f"below {role}", Trace(f"below {role}"))
-    return stack.prepend("top", Trace("top"))
+    return stack
 
 
 async def main(reactor, endpoint="http://127.0.0.1:2379"):
-    etcd = connect(endpoint, reactor=reactor, stack=everywhere)
+    etcd = connect(endpoint, reactor=reactor, stack=everywhere, endpoint_stack=everywhere)
     try:
         await etcd.key("/example/filter").set("traced")
     finally:

@@ -131,6 +131,9 @@ class ExampleTests(ProgramTestCase):
     async def test_custom_filter(self):
         await self.assertPrintsItsOutputFile("custom_filter")
 
+    async def test_quotes(self):
+        await self.assertPrintsItsOutputFile("quotes")
+
     async def test_ambiguous_write(self):
         await self.assertPrintsItsOutputFile("ambiguous_write")
 

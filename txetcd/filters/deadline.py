@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import isfinite
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -22,16 +22,6 @@ Req = TypeVar("Req")
 Rep = TypeVar("Rep")
 
 
-class _Tells(Protocol):
-    def seconds(self) -> float: ...
-
-
-class _System:
-    """The clock of a `deadline` that was given none."""
-
-    seconds = staticmethod(time.monotonic)
-
-
 class _Until:
     """A moment, by a clock.
 
@@ -39,24 +29,23 @@ class _Until:
         total: How long there was until then, when it was set.
     """
 
-    __slots__ = ("_clock", "_end", "total")
+    __slots__ = ("_end", "_now", "total")
 
-    def __init__(self, seconds: float, clock: _Tells) -> None:
-        self._end = clock.seconds() + seconds
-        self._clock = clock
+    def __init__(self, seconds: float, now: Callable[[], float]) -> None:
+        self._end = now() + seconds
+        self._now = now
         self.total = seconds
 
     @property
     def remaining(self) -> float:
-        return self._end - self._clock.seconds()
+        return self._end - self._now()
 
 
-_SYSTEM = _System()
 _around: ContextVar[_Until | None] = ContextVar("txetcd.deadline", default=None)
 
 
 @contextmanager
-def deadline(seconds: float | None, clock: _Tells | None = None) -> Iterator[None]:
+def deadline(seconds: float | None, clock: Clock | None = None) -> Iterator[None]:
     """Bound all that is asked within the block, and all that this asks in turn.
 
     ::
@@ -89,18 +78,18 @@ def deadline(seconds: float | None, clock: _Tells | None = None) -> Iterator[Non
     """
     if seconds is not None and not isfinite(seconds):
         raise ValueError(f"a deadline must be a finite time in seconds, or None, not {seconds!r}")
-    token = _around.set(None if seconds is None else _earlier(seconds, clock or _SYSTEM))
+    token = _around.set(None if seconds is None else _earlier(seconds, clock))
     try:
         yield
     finally:
         _around.reset(token)
 
 
-def _earlier(seconds: float, clock: _Tells) -> _Until:
+def _earlier(seconds: float, clock: Clock | None) -> _Until:
     around = _around.get()
     if around is not None and around.remaining <= seconds:
         return around
-    return _Until(seconds, clock)
+    return _Until(seconds, time.monotonic if clock is None else clock.seconds)
 
 
 def remaining() -> float | None:
@@ -176,7 +165,7 @@ class Deadline(Filter[Req, Rep, Req, Rep]):
                 return self._until(left, request, service)
         if own is None or self._limit is None:
             return service(request)
-        token = _around.set(_Until(own, self._clock))
+        token = _around.set(_Until(own, self._clock.seconds))
         try:
             inner = service(request)
         finally:

@@ -37,7 +37,7 @@ _Decide = Callable[[Any, Any, int], bool]
 class RetryPolicy:
     """A condition for sending a request again.
 
-    Make one with `on` or `of`, or begin with `when_safe`; narrow it with `unless`,
+    Make one with `on` or ``of``, or begin with `when_safe`; narrow it with `unless`,
     `limit` and `if_safe`; join two with ``|`` (either says so) and ``&`` (both do).
     It is immutable and remembers nothing, so one serves any number of requests.
 
