@@ -21,6 +21,7 @@ import gc
 import json
 import statistics
 from collections.abc import Callable, Iterator
+from itertools import count as count_from
 from itertools import cycle
 from time import process_time
 from typing import Any
@@ -28,8 +29,24 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, succeed
 
-from txetcd import Etcd, Filter, Key, Service, default_stack
-from txetcd.filters import Retry, Timeout
+from txetcd import Etcd, Filter, Key, Service, default_endpoint_stack, default_stack
+from txetcd.balance import Balancer
+from txetcd.filters import (
+    AdaptiveLimit,
+    ConcurrencyLimit,
+    Deadline,
+    FailureAccrual,
+    Hedge,
+    InMemoryStats,
+    LoadShedding,
+    Logging,
+    RateLimit,
+    ReadOnly,
+    Retry,
+    SingleFlight,
+    Stats,
+    Timeout,
+)
 from txetcd.http import Headers, Request, Response
 from txetcd.http.h1 import ResponseParser
 from txetcd.http.h1 import encode as to_bytes
@@ -142,15 +159,41 @@ def _composition() -> Iterator[Benchmark]:
 def _filters(reactor: Any) -> Iterator[Benchmark]:
     transport = Later(_answer(_ONE_KEY))
     request = Get("/a")
-    filters: list[Filter[Any, Any, Any, Any]] = [Timeout(5, reactor), Retry(reactor)]
-    for each in filters:
-        name = type(each).__name__
+    in_turn: list[Filter[Any, Any, Any, Any]] = [
+        Deadline(10, reactor),
+        Timeout(5, reactor, share=0.5),
+        Retry(reactor),
+        FailureAccrual(reactor),
+        ConcurrencyLimit(100),
+        ConcurrencyLimit(AdaptiveLimit(reactor, initial=100, minimum=100)),
+        RateLimit(1e9, reactor),
+        SingleFlight(key=lambda _: next(_KEYS_IN_TURN)),
+        LoadShedding(reactor),
+        Hedge(reactor),
+        Stats(InMemoryStats(), reactor),
+        Logging(reactor),
+        ReadOnly(),
+    ]
+    for each in in_turn:
+        name = repr(each).partition("(")[0].partition(" ")[0].strip("<")
+        if "Adaptive" in repr(each):
+            name = "ConcurrencyLimit, adaptive"
         for at_a_time in (AT_A_TIME, 1):
             yield Benchmark(
                 f"{name}, {at_a_time} at a time",
                 _asking(each >> transport, request, transport, reactor, at_a_time),
                 _asking(transport, request, transport, reactor, at_a_time),
             )
+    balancer: Balancer[Any, Any] = Balancer(["a", "b", "c"], lambda _: transport)
+    yield Benchmark(
+        f"Balancer of three, {AT_A_TIME} at a time",
+        _asking(balancer, request, transport, reactor, AT_A_TIME),
+        _asking(transport, request, transport, reactor, AT_A_TIME),
+    )
+
+
+#: What is different each time, so that no read shares the flight of another.
+_KEYS_IN_TURN = count_from(0)
 
 
 def _encoding() -> Iterator[Benchmark]:
@@ -184,16 +227,37 @@ def _bytes() -> Iterator[Benchmark]:
 
 
 def _stacks(reactor: Any) -> Iterator[Benchmark]:
-    transport = Later(_answer(_ONE_KEY))
-    keys = Etcd(default_stack(reactor).to_filter() >> transport, clock=reactor)
-    get, key = Request("GET", "/v2/keys/a"), keys.key("/a")
-    for name, ask in [("get", key.get), ("set", _setting(key))]:
-        for at_a_time in (AT_A_TIME, 1):
-            yield Benchmark(
-                f"{name} through the default stack, {at_a_time} at a time",
-                _asked(ask, transport, reactor, at_a_time),
-                _asking(transport, get, transport, reactor, at_a_time),
-            )
+    get = Request("GET", "/v2/keys/a")
+    alone, inside = Later(_answer(_ONE_KEY)), Later(_answer(_IN_A_NAMESPACE))
+    for stack, key, transport in [
+        ("the default stack", _one_endpoint(reactor, alone), alone),
+        ("all that connect stacks, and three endpoints", _all_of_it(reactor, inside), inside),
+    ]:
+        for name, ask in [("get", key.get), ("set", _setting(key))]:
+            for at_a_time in (AT_A_TIME, 1):
+                yield Benchmark(
+                    f"{name} through {stack}, {at_a_time} at a time",
+                    _asked(ask, transport, reactor, at_a_time),
+                    _asking(transport, get, transport, reactor, at_a_time),
+                )
+
+
+def _one_endpoint(reactor: Any, transport: Later) -> Key:
+    """A key as `connect` makes it of one URL."""
+    endpoint = default_endpoint_stack(reactor, alone=True).to_filter() >> transport
+    return Etcd(default_stack(reactor).to_filter() >> endpoint, clock=reactor).key("/a")
+
+
+def _all_of_it(reactor: Any, transport: Later) -> Key:
+    """A key as `connect` makes it of three, with every argument given."""
+    stats = InMemoryStats()
+
+    def endpoint(url: str) -> Service[Any, Any]:
+        return default_endpoint_stack(reactor, url, stats=stats).to_filter() >> transport
+
+    above = default_stack(reactor, auth=("user", "password"), namespace="/n", stats=stats)
+    balancer: Balancer[Any, Any] = Balancer(["a", "b", "c"], endpoint, panic_threshold=0)
+    return Etcd(above.to_filter() >> balancer, clock=reactor).key("/a")
 
 
 def _setting(key: Key) -> Callable[[], Deferred[Any]]:
@@ -278,6 +342,7 @@ def _node(key: str) -> dict[str, Any]:
     return {"key": key, "value": "abc", "modifiedIndex": 4, "createdIndex": 4}
 
 
+_IN_A_NAMESPACE = {"action": "get", "node": _node("/n/a")}
 _ONE_KEY = {"action": "get", "node": _node("/a")}
 
 

@@ -17,16 +17,34 @@ NODE = Data("/a", 4, 4, None, b"abc")
 ETCD = State(4, "cdf818194e3a8c32", 5, 2)
 ONE_KEY = NodeOp(Action.GET, NODE, ETCD)
 
+FILTERS = (
+    "Deadline",
+    "Timeout",
+    "Retry",
+    "FailureAccrual",
+    "ConcurrencyLimit",
+    "ConcurrencyLimit, adaptive",
+    "RateLimit",
+    "SingleFlight",
+    "LoadShedding",
+    "Hedge",
+    "Stats",
+    "Logging",
+    "ReadOnly",
+)
+
 #: What the last outcome of each is.
 OUTCOMES: dict[str, Any] = {
     "a filter that does nothing": "x",
     "an async filter that does nothing": "x",
     "the identity filter": "x",
     "a composition of ten that do nothing": "x",
-    "Timeout, 32 at a time": Response,
-    "Timeout, 1 at a time": Response,
-    "Retry, 32 at a time": Response,
-    "Retry, 1 at a time": Response,
+    **{
+        f"{name}, {at_a_time} at a time": Response
+        for name in FILTERS
+        for at_a_time in (32, 1)
+    },
+    "Balancer of three, 32 at a time": Response,
     "encode a get": "GET /v2/keys/services/1",
     "encode a get of another key each time": "GET /v2/keys/services/2",
     "encode a set of 1 KB": "PUT /v2/keys/services/1",
@@ -34,10 +52,12 @@ OUTCOMES: dict[str, Any] = {
     "parse the bytes of a response": [Head, bytes, End],
     "decode one key": ONE_KEY,
     "decode 1000 keys": 1000,
-    "get through the default stack, 32 at a time": ONE_KEY,
-    "get through the default stack, 1 at a time": ONE_KEY,
-    "set through the default stack, 32 at a time": ONE_KEY,
-    "set through the default stack, 1 at a time": ONE_KEY,
+    **{
+        f"{name} through {stack}, {at_a_time} at a time": ONE_KEY
+        for stack in ("the default stack", "all that connect stacks, and three endpoints")
+        for name in ("get", "set")
+        for at_a_time in (32, 1)
+    },
 }
 
 

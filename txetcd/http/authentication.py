@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-import attrs
 from twisted.internet.defer import Deferred
 
 from txetcd.http.message import Request, Response
@@ -47,4 +46,4 @@ class BasicAuthentication(Filter[Request, Response, Request, Response]):
         self, request: Request, service: Service[Request, Response]
     ) -> Deferred[Response]:
         headers = request.headers.set("Authorization", self._value)
-        return service(attrs.evolve(request, headers=headers))
+        return service(request.with_headers(headers))

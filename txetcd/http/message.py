@@ -103,6 +103,18 @@ class Request:
         _set(self, "on_head", on_head)
         return self
 
+    def with_headers(self, headers: Headers) -> Request:
+        """The same request with other header fields."""
+        return Request._encoded(
+            self.method,
+            self.path,
+            self.query,
+            headers,
+            self.body,
+            self.long_poll,
+            self.on_head,
+        )
+
     @property
     def target(self) -> str:
         """The request target: the path and, after a question mark, the query."""
