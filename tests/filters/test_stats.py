@@ -13,8 +13,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txetcd import KeyNotFound, NotSent, Service, Status
+from txetcd.filters.in_memory_stats import InMemoryStats
 from txetcd.filters.stats import MOST_OPERATIONS, Stats, operation_of
-from txetcd.filters.stats_receiver import InMemoryStats, StatsReceiver
+from txetcd.filters.stats_receiver import StatsReceiver
 from txetcd.http import Request, Response
 from txetcd.model import Get, Set
 from txetcd.response_class import ResponseClass, classify

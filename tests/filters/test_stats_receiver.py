@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txetcd.filters.stats_receiver import ERROR, LEAST, MOST, InMemoryStats, StatsReceiver
+from txetcd.filters.in_memory_stats import ERROR, LEAST, MOST, InMemoryStats
+from txetcd.filters.stats_receiver import StatsReceiver
 
 
 def told(stats: InMemoryStats, *values: float, name: str = "sizes", **labels: str) -> None:

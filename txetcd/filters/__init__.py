@@ -11,6 +11,7 @@ from txetcd.filters.concurrency_limit import ConcurrencyLimit
 from txetcd.filters.deadline import Deadline, deadline, remaining
 from txetcd.filters.failure_accrual import FailureAccrual, unreachable
 from txetcd.filters.hedge import Hedge
+from txetcd.filters.in_memory_stats import InMemoryStats
 from txetcd.filters.load_shedding import LoadShedding, classify_refusals
 from txetcd.filters.logging import Logging
 from txetcd.filters.rate_limit import RateLimit
@@ -20,7 +21,7 @@ from txetcd.filters.retry_budget import RetryBudget
 from txetcd.filters.retry_policy import RetryPolicy, when_safe
 from txetcd.filters.single_flight import SingleFlight
 from txetcd.filters.stats import Stats
-from txetcd.filters.stats_receiver import InMemoryStats, StatsReceiver
+from txetcd.filters.stats_receiver import StatsReceiver
 from txetcd.filters.timeout import Timeout
 
 __all__ = [
