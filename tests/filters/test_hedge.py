@@ -567,13 +567,13 @@ class BudgetTests(Case):
         answer.cancel()
         self.failureResultOf(answer)
 
-    def test_one_of_its_own_allows_a_copy_for_twenty_requests_and_one_in_ten_seconds(self):
+    def test_one_of_its_own_allows_a_copy_for_ten_requests_and_one_in_ten_seconds(self):
         hedge = self.hedge(budget=None)
         (hedge >> Service.mk(lambda request: "answer"))(READ)
         hedged: Service = hedge >> self.below
         answers = [hedged(READ) for _ in range(199)]
         self.clock.advance(1)
-        self.assertEqual(hedge.sent, 200 / 20 + 1)
+        self.assertEqual(hedge.sent, 200 / 10 + 1)
         for answer in answers:
             answer.cancel()
             self.failureResultOf(answer)

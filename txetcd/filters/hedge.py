@@ -60,7 +60,10 @@ class Hedge(Filter[Req, Rep, Req, Rep]):
         quantile: What part of the requests is to be answered without a copy; more than 0
             and less than 1.
         budget: Bounds the copies of all requests together; by default a `RetryBudget` of
-            its own that allows one for twenty requests, and one in ten seconds besides.
+            its own that allows twice the share that the quantile leaves, which is one for
+            ten requests, at least one for twenty, and one in ten seconds besides.  With
+            no more than that share none is left in a bad moment, which is when copies
+            are wanted.
         only: A request for which this is true may be sent twice; by default a read that
             does not wait for something to happen.  Two copies of a write may both be
             carried out.  Of a write, an error never wins while the other copy is under
@@ -105,7 +108,7 @@ class Hedge(Filter[Req, Rep, Req, Rep]):
         self._quantile = quantile
         self._latencies = Latencies(clock, quantile, window)
         if budget is None:
-            budget = RetryBudget(clock, min_per_second=0.1, ratio=0.05)
+            budget = RetryBudget(clock, min_per_second=0.1, ratio=max(0.05, 2 * (1 - quantile)))
         self._budget = budget
         self._only = only
         self._minimum = minimum

@@ -70,6 +70,9 @@ class LoadShedding(Filter[Req, Rep, Req, Rep]):
     Cancelling cancels the request below, which then does not count.  Its status is
     `Status.BUSY` while something may be shed, so that a balancer sends it elsewhere.
 
+    It is for services that refuse.  One that is silent is better met with a limit
+    (`ConcurrencyLimit`): this filter would make the recovery from that longer.
+
     Where it belongs: below `Retry`, because each attempt is a load; above what limits or
     leaves alone (`Rejected`), whose refusals are none of the service's.  One for each
     service that can be overloaded by itself: for a cluster, above the balancer; for each
