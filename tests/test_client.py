@@ -22,34 +22,47 @@ from txetcd import (
     Action,
     AmbiguousWrite,
     Backoff,
+    EndpointDown,
     Etcd,
     Filter,
     Key,
+    KeyNotFound,
+    NodeOp,
+    NoEndpoints,
     NotSent,
     RequestTimedOut,
     Service,
     ServiceClosed,
     Stack,
     Status,
+    TxetcdError,
     UnexpectedResponse,
     Version,
     connect,
     deadline,
+    default_endpoint_stack,
     default_stack,
     v2,
 )
-from txetcd.filters import Retry, Timeout
+from txetcd.errors import RootReadOnly
+from txetcd.filters import InMemoryStats, Retry, Timeout
 from txetcd.http import Request, TreqService
 from txetcd.model import Get, Op
+from txetcd.reactive import Failed, Ok, Variable
 
 URL = "http://127.0.0.1:2379"
 A, B, C = (f"http://127.0.0.1:100{n}" for n in (1, 2, 3))
 
 NODE = b"""{"action": "get", "node": {
     "key": "/a", "value": "1", "modifiedIndex": 7, "createdIndex": 6}}"""
+UNKNOWN: Variable[Any] = Variable()
 ECHO: Service = Service.mk(lambda request: request)
 VERSION = b'{"etcdserver": "3.5.1", "etcdcluster": "3.5.0"}'
-BODIES = {"version": VERSION, "health": b'{"health": "true"}'}
+BODIES = {
+    "version": VERSION,
+    "health": b'{"health": "true"}',
+    "v2/keys/n/a": NODE.replace(b'"key": "/a"', b'"key": "/n/a"'),
+}
 
 USER, PASSWORD = "root", "hunter2 §"
 CREDENTIALS = b64encode(f"{USER}:{PASSWORD}".encode())
@@ -58,9 +71,15 @@ BAD_GATEWAY = (
 )
 
 
-def reply(body: bytes, status: int = 200) -> bytes:
-    head = b"HTTP/1.1 %d Any\r\nX-Etcd-Index: 9\r\nContent-Length: %d\r\n\r\n"
-    return head % (status, len(body)) + body
+def reply(body: bytes, status: int = 200, index: int = 9) -> bytes:
+    head = b"HTTP/1.1 %d Any\r\nX-Etcd-Index: %d\r\nContent-Length: %d\r\n\r\n"
+    return head % (status, index, len(body)) + body
+
+
+def change(index: int) -> bytes:
+    """The answer to a wait that was parked until the store came to an index."""
+    body = NODE.replace(b'"modifiedIndex": 7', b'"modifiedIndex": %d' % index)
+    return reply(body, index=index - 1)
 
 
 class Case(SynchronousTestCase):
@@ -146,10 +165,13 @@ class Servers(Case):
     def came_to(self, url: str, what: str = "") -> list[str]:
         return [line for where, line in self.requests if where == url and what in line]
 
-    def first_of(self, *urls: str) -> str:
-        """The server that was asked for a connection first, if the choice was among some."""
-        (first,) = {each for each in self.asked[:1] if each in urls}
-        return first
+    def wake(self, answer: bytes) -> str:
+        """Answer the one wait that is parked; where it was."""
+        ((url, peer),) = self.waits
+        self.waits = []
+        peer.send(answer)
+        self.run_network()
+        return url
 
     def end(self, etcd: Etcd) -> None:
         """Close it; nothing is left."""
@@ -162,15 +184,18 @@ class Servers(Case):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def _connect(self) -> bool:
-        new = self.reactor.tcpClients[len(self._connected) :]
-        for host, port, factory, *_ in new:
+        before = len(self._connected)
+        connector: Any
+        for connector in self.reactor.connectors[before:]:
+            host, port, factory, *_ = self.reactor.tcpClients[len(self._connected)]
             url = f"http://{host}:{port}"
+            peer: Peer = _NoPeer()
             if url in self.refusing:
-                factory.clientConnectionFailed(None, Failure(Refused()))
-                self._connected.append((url, _Refused()))
-            else:
-                self._connected.append((url, Peer(factory)))
-        return bool(new)
+                factory.clientConnectionFailed(connector, Failure(Refused()))
+            elif not connector.stoppedConnecting:
+                peer = Peer(factory)
+            self._connected.append((url, peer))
+        return len(self._connected) > before
 
     def _serve(self) -> bool:
         self._lose()
@@ -205,8 +230,8 @@ class Servers(Case):
         self.waits = [each for each in self.waits if not each[1].is_lost]
 
 
-class _Refused(Peer):
-    """A connection that there never was."""
+class _NoPeer(Peer):
+    """The other end of a connection that was not made."""
 
     is_closed = True
     received = b""
@@ -366,6 +391,43 @@ class ArgumentTests(Case):
             with self.assertRaises(ValueError) as caught:
                 self.connect(timeout=wrong)
             self.assertIn(f"not {wrong!r}", str(caught.exception))
+
+    def test_a_namespace_must_be_a_path(self):
+        wrong: Any
+        for kind, some in ((ValueError, ("", "//", "/a//b", "/..")), (TypeError, (None, 5, b"/a"))):
+            for wrong in some:
+                error = self.assertRaises(kind, self.connect, namespace=wrong)
+                self.assertIn(repr(wrong), str(error))
+
+    def test_stats_must_be_a_receiver(self):
+        wrong: Any
+        for wrong in (5, False, "", InMemoryStats):
+            for endpoints in (A, [A, B]):
+                error = self.assertRaises(TypeError, self.connect, endpoints, stats=wrong)
+                self.assertIn(f"StatsReceiver, not {wrong!r}", str(error))
+
+    def test_what_changes_the_stack_of_an_endpoint_must_return_one(self):
+        wrong: Any
+        for wrong in (
+            lambda stack, url: None,
+            lambda stack, url: stack.to_filter(),
+            lambda stack, url: [],
+        ):
+            for endpoints in (A, [A, B]):
+                error = self.assertRaises(
+                    TypeError, self.connect, endpoints, endpoint_stack=wrong
+                )
+                self.assertIn("endpoint_stack= must return a Stack", str(error))
+
+    def test_what_changes_a_stack_may_fail_by_itself(self):
+        def failing(*args):
+            raise ZeroDivisionError
+
+        self.assertRaises(ZeroDivisionError, self.connect, stack=failing)
+        for endpoints in (A, [A, B]):
+            self.assertRaises(
+                ZeroDivisionError, self.connect, endpoints, endpoint_stack=failing
+            )
 
     def test_all_but_the_endpoints_are_given_by_name(self):
         wrong: Any = connect
@@ -649,6 +711,722 @@ class StackTests(Case):
         )
 
 
+# --- the default stack of an endpoint ------------------------------------------
+
+ENDPOINT_ROLES = ("accrual", "timeout")
+
+
+class EndpointStackTests(Servers):
+    def put(self, endpoints: Any, change: Any, **options: Any) -> Etcd:
+        return self.connect(endpoints, endpoint_stack=change, **options)
+
+    def test_it_is_given_the_url_of_each_endpoint_as_it_is_used(self):
+        urls: list[str] = []
+
+        def seeing(stack, url):
+            urls.append(url)
+            return stack
+
+        self.put([f"{B}/", f" {A},{C}", B], seeing)
+        self.assertEqual(urls, [B, A, C])
+        self.put(f"{A}/", seeing)
+        self.assertEqual(urls[3:], [A])
+
+    def test_each_endpoint_has_filters_of_its_own(self):
+        stacks: list[Stack] = []
+
+        def keeping(stack, url):
+            stacks.append(stack)
+            return stack
+
+        self.put([A, B], keeping)
+        self.assertEqual([stack.roles for stack in stacks], [ENDPOINT_ROLES, ENDPOINT_ROLES])
+        for role in ENDPOINT_ROLES:
+            self.assertIsNot(stacks[0][role].filter, stacks[1][role].filter)
+
+    def test_a_filter_at_every_place_sees_the_attempts_at_its_endpoint(self):
+        places = [
+            lambda stack, mine: stack.prepend("mine", mine),
+            lambda stack, mine: stack.insert_after("accrual", "mine", mine),
+            lambda stack, mine: stack.append("mine", mine),
+        ]
+        for put in places:
+            self.setUp()
+            seeing = {A: Seeing(), B: Seeing()}
+            etcd = self.put([A, B], lambda stack, url, put=put, see=seeing: put(stack, see[url]))
+            for n in range(20):
+                self.answered(etcd.key(f"/{n}").get())
+            seen = [str(each) for url in (A, B) for each in seeing[url].requests]
+            self.assertEqual(seen, self.came_to(A) + self.came_to(B))
+            self.assertEqual(len(seen), 20)
+            self.end(etcd)
+
+    def test_every_role_can_be_removed(self):
+        for gone in (["accrual"], ["timeout"], ["accrual", "timeout"]):
+            self.setUp()
+
+            def without(stack, url, gone=gone):
+                for role in gone:
+                    stack = stack.remove(role)
+                return stack
+
+            etcd = self.put([A, B], without)
+            self.assertEqual(self.answered(etcd.key("/a").get()).node.text, "1")
+            self.end(etcd)
+
+    def test_every_role_can_be_replaced_and_the_replacement_is_used(self):
+        for role in ENDPOINT_ROLES:
+            self.setUp()
+            mine = Seeing()
+            etcd = self.put([A, B], lambda stack, url, r=role, m=mine: stack.replace(r, m))
+            self.assertEqual(self.answered(etcd.key("/a").get()).node.text, "1")
+            self.assertEqual(len(mine.responses), 1)
+            self.end(etcd)
+
+    def test_without_the_accrual_one_that_refuses_is_asked_again(self):
+        self.refusing = {A, B}
+        etcd = self.put([A, B], lambda stack, url: stack.remove("accrual"))
+        for n in range(4):
+            etcd.key(f"/{n}").get().addErrback(lambda failure: failure.trap(NotSent))
+            self.after(4)
+        self.assertEqual(len(self.asked), 20)
+        self.end(etcd)
+
+    def test_with_another_timeout_attempts_take_another_time(self):
+        self.silent = {A, B}
+        mine: Timeout = Timeout(1, self.reactor)
+        etcd = self.put([A, B], lambda stack, url: stack.replace("timeout", mine))
+        answer = etcd.key("/a").set("1")
+        self.until(1)
+        self.assertEqual(self.failureResultOf(answer, AmbiguousWrite).value.cause.seconds, 1)
+        self.end(etcd)
+
+    def test_one_that_is_alone_is_never_left_alone(self):
+        roles: list[tuple[str, ...]] = []
+
+        def keeping(stack, url):
+            roles.append(stack.roles)
+            return stack
+
+        self.refusing = {A}
+        etcd = self.put(A, keeping)
+        self.assertEqual(roles, [("timeout",)])
+        answer = etcd.key("/a").get()
+        self.until(4)
+        self.failureResultOf(answer, NotSent)
+        self.assertIs(etcd.status, Status.OPEN)
+        self.refusing = set()
+        answer = etcd.key("/a").get()
+        self.run_network()
+        self.assertEqual(self.successResultOf(answer).node.text, "1")
+        self.end(etcd)
+
+    def test_it_is_printed_as_a_table_that_gives_reasons(self):
+        table = str(default_endpoint_stack(Clock(), A, timeout=8, stats=InMemoryStats()))
+        labels = {"endpoint": A}
+        stats = f"Stats(<InMemoryStats, 0 series>, prefix='endpoint_', labels={labels})"
+        accrual = "FailureAccrual(ConsecutiveFailures(5), alive)"
+        rows = [
+            ("role", "filter", "reason"),
+            ("stats", stats, "above all of them: sees each attempt whole"),
+            (
+                "accrual",
+                accrual,
+                "below the balancer, which it warns; above the timeout, which it counts",
+            ),
+            (
+                "timeout",
+                "Timeout(4, share=0.5)",
+                "below retry: leaves time for another attempt, elsewhere",
+            ),
+        ]
+        self.assertEqual(
+            table.splitlines(),
+            [f"{role:<7}  {shown:<{len(stats)}}  {reason}" for role, shown, reason in rows],
+        )
+
+
+class StatsTests(Servers):
+    """What is counted: operations at the top, requests at each endpoint."""
+
+    def setUp(self):
+        super().setUp()
+        self.stats = InMemoryStats()
+
+    def test_an_operation_counts_once_and_each_attempt_at_its_endpoint(self):
+        etcd = self.connect([A, B], stats=self.stats)
+        answer = etcd.key("/a").get()
+        refused = self.asked[0]
+        self.refusing = {refused}
+        self.assertEqual(self.stats.gauge_value("requests_in_flight", operation="get"), 1)
+        self.answered(answer)
+        counted = self.stats.counter_value
+        self.assertEqual(counted("requests", operation="get", result="success"), 1)
+        self.assertEqual(counted("requests"), 1)
+        self.assertEqual(counted("endpoint_requests"), 2)
+        self.assertEqual(
+            counted("endpoint_requests", endpoint=refused, result="retryable", error="NotSent"), 1
+        )
+        (other,) = {A, B} - {refused}
+        self.assertEqual(
+            counted("endpoint_requests", endpoint=other, operation="GET", result="success"), 1
+        )
+        self.assertEqual(self.stats.count("request_duration_seconds", operation="get"), 1)
+        self.assertEqual(self.stats.count("endpoint_request_duration_seconds"), 2)
+        for name in ("requests_in_flight", "endpoint_requests_in_flight"):
+            self.assertEqual(self.stats.gauge_value(name), 0)
+        self.end(etcd)
+
+    def test_of_one_endpoint_alone_both_are_counted_too(self):
+        etcd = self.connect(stats=self.stats)
+        self.answered(etcd.key("/a").get())
+        self.answered(etcd.key("/a").set("1"))
+        counted = self.stats.counter_value
+        self.assertEqual(counted("requests", operation="set", result="success"), 1)
+        for method in ("GET", "PUT"):
+            self.assertEqual(counted("endpoint_requests", endpoint=URL, operation=method), 1)
+        self.end(etcd)
+
+    def test_a_version_is_counted(self):
+        etcd = self.connect(stats=self.stats)
+        self.answered(etcd.version())
+        counted = self.stats.counter_value
+        self.assertEqual(counted("requests", operation="version", result="success"), 1)
+        self.assertEqual(counted("endpoint_requests", operation="GET", result="success"), 1)
+        self.end(etcd)
+
+    def test_waits_are_counted_apart(self):
+        etcd = self.connect([A, B], stats=self.stats)
+        etcd.key("/a").get(wait=True).addErrback(lambda failure: failure.trap(ServiceClosed))
+        self.run_network()
+        for prefix in ("", "endpoint_"):
+            self.assertEqual(self.stats.gauge_value(f"{prefix}long_polls_in_flight"), 1)
+            self.assertEqual(self.stats.gauge_value(f"{prefix}requests_in_flight"), 0)
+        self.end(etcd)
+        self.assertEqual(self.stats.gauge_value("long_polls_in_flight"), 0)
+
+    def test_probes_are_nobodys_requests_and_not_counted(self):
+        self.silent = {A, B}
+        etcd = self.connect([A, B], stats=self.stats)
+        etcd.key("/a").get().addErrback(lambda failure: failure.trap(RequestTimedOut))
+        self.until(30)
+        self.assertNotEqual([line for _, line in self.requests if line == "GET /health"], [])
+        gets = [line for _, line in self.requests if line != "GET /health"]
+        self.assertEqual(self.stats.counter_value("endpoint_requests"), len(gets))
+        self.end(etcd)
+
+    def test_they_stand_at_the_top_of_both_stacks(self):
+        roles: list[tuple[str, ...]] = []
+
+        def keeping(stack, url=""):
+            roles.append(stack.roles)
+            return stack
+
+        self.connect(
+            [A, B], stats=self.stats, namespace="/n", stack=keeping, endpoint_stack=keeping
+        )
+        self.assertEqual(
+            roles,
+            [
+                ("stats", "deadline", "namespace", "retry", "protocol"),
+                ("stats", *ENDPOINT_ROLES),
+                ("stats", *ENDPOINT_ROLES),
+            ],
+        )
+
+
+class NamespaceTests(Servers):
+    def test_what_is_asked_is_below_it_and_what_is_answered_does_not_show_it(self):
+        node = NODE.replace(b'"key": "/a"', b'"key": "/n/m/a"')
+        for namespace in ("/n/m", "n/m", "/n/m/"):
+            self.setUp()
+            etcd = self.connect(namespace=namespace)
+            answer = etcd.key("/a").get()
+            peer = self.accept()
+            self.assertTrue(peer.received.startswith(b"GET /v2/keys/n/m/a HTTP/1.1\r\n"))
+            peer.send(reply(node))
+            self.assertEqual(self.successResultOf(answer).node.key, "/a")
+            self.successResultOf(self.closed(etcd))
+
+    def test_errors_do_not_show_it_either(self):
+        etcd = self.connect(namespace="/n")
+        answer = etcd.key("/a").get()
+        self.accept().send(
+            reply(b'{"errorCode": 100, "message": "Key not found", "cause": "/n/a"}', 404)
+        )
+        error = self.failureResultOf(answer, KeyNotFound).value
+        self.assertEqual((error.cause, error.op), ("/a", Get("/a")))
+        self.successResultOf(self.closed(etcd))
+
+    def test_a_write_of_its_root_is_refused_and_nothing_is_sent(self):
+        etcd = self.connect(namespace="/n")
+        self.failureResultOf(etcd.key("/").delete(recursive=True), RootReadOnly)
+        self.assertEqual(self.asked, [])
+
+    def test_a_version_is_that_of_the_whole(self):
+        etcd = self.connect([A, B], namespace="/n")
+        self.assertEqual(self.answered(etcd.version()), Version("3.5.1", "3.5.0"))
+        self.end(etcd)
+
+    def test_it_is_put_on_once_an_operation_and_not_once_an_attempt(self):
+        stack = default_stack(self.reactor, namespace="/n", auth=(USER, PASSWORD))
+        self.assertEqual(
+            stack.roles, ("deadline", "namespace", "retry", "protocol", "authentication")
+        )
+        mine = Seeing()
+        etcd = self.connect(
+            [A, B],
+            namespace="/n",
+            stack=lambda stack: stack.insert_after("namespace", "mine", mine),
+        )
+        answer = etcd.key("/a").get()
+        self.refusing = set(self.asked)
+        self.assertEqual(self.answered(answer).node.key, "/a")
+        self.assertEqual(len(self.asked), 2)
+        self.assertEqual(mine.requests, [Get("/n/a")])
+        self.end(etcd)
+
+    def test_the_root_is_no_namespace(self):
+        self.assertNotIn("namespace", default_stack(self.reactor, namespace="/"))
+
+
+# --- endpoints that change -----------------------------------------------------
+
+
+class ActivityTests(Servers):
+    def changing(self, *urls: str, **options: Any) -> tuple[Variable[Any], Etcd]:
+        """A client of endpoints that change; of none that is known, if none is given."""
+        endpoints: Variable[Any] = Variable(Ok(urls) if urls else None)
+        return endpoints, self.connect(endpoints, **options)
+
+    def ask(self, etcd: Etcd, times: int = 40) -> set[str]:
+        """Ask often enough for every server to be asked; who was."""
+        before = len(self.requests)
+        for _ in range(times):
+            self.answered(etcd.key("/a").get())
+        return {url for url, _ in self.requests[before:]}
+
+    def test_while_none_is_known_requests_wait(self):
+        endpoints, etcd = self.changing()
+        answers: list[Deferred] = [
+            etcd.key("/a").get(),
+            etcd.key("/b").set("1"),
+            etcd.version(),
+        ]
+        self.after(1)
+        self.assertEqual(self.asked, [])
+        self.assertIs(etcd.status, Status.BUSY)
+        endpoints.become(Ok([A]))
+        for answer in answers:
+            self.answered(answer)
+        self.assertIs(etcd.status, Status.OPEN)
+        self.assertEqual(
+            {line for _, line in self.requests},
+            {"GET /v2/keys/a", "PUT /v2/keys/b", "GET /version"},
+        )
+        self.end(etcd)
+
+    def test_they_do_not_wait_for_longer_than_the_deadline(self):
+        _, etcd = self.changing(timeout=8)
+        answer, write = etcd.key("/a").get(), etcd.key("/a").set("1")
+        self.until(8)
+        for each in (answer, write):
+            error = self.failureResultOf(each, RequestTimedOut).value
+            self.assertFalse(error.possibly_applied)
+        self.end(etcd)
+
+    def test_one_that_is_added_is_used(self):
+        endpoints, etcd = self.changing(A)
+        self.assertEqual(self.ask(etcd), {A})
+        endpoints.become(Ok([A, B]))
+        self.assertEqual(self.ask(etcd), {A, B})
+        self.end(etcd)
+
+    def test_one_that_is_removed_is_not_and_its_connections_are_closed(self):
+        endpoints, etcd = self.changing(A, B)
+        self.assertEqual(self.ask(etcd), {A, B})
+        endpoints.become(Ok([B]))
+        self.run_network()
+        self.assertEqual(self.ask(etcd), {B})
+        self.assertEqual(
+            {url for url, peer in self._connected if not peer.is_lost}, {B}
+        )
+        self.end(etcd)
+
+    def test_what_is_under_way_at_one_that_is_removed_may_end(self):
+        endpoints, etcd = self.changing(A)
+        answer = etcd.key("/a").get()
+        endpoints.become(Ok([B]))
+        self.answered(answer)
+        self.assertEqual(self.requests, [(A, "GET /v2/keys/a")])
+        self.end(etcd)
+
+    def test_a_watch_moves_from_one_that_is_removed_and_loses_nothing(self):
+        endpoints, etcd = self.changing(A)
+        told: list[Any] = []
+        etcd.key("/a").events().register(told.append)
+        self.run_network()
+        self.assertEqual([url for url, _ in self.waits], [A])
+        endpoints.become(Ok([B]))
+        self.after(1)
+        self.assertEqual([url for url, _ in self.waits], [B])
+        self.assertEqual(self.came_to(B, "wait"), ["GET /v2/keys/a?wait=true&waitIndex=10"])
+        self.wake(change(10))
+        self.assertEqual([type(each) for each in told], [NodeOp, Failure, NodeOp])
+        told[1].trap(EndpointDown)
+        self.assertEqual(told[2].node.modified_index, 10)
+        self.end(etcd)
+
+    def test_one_that_is_left_is_never_asked_a_probe_any_more(self):
+        endpoints, etcd = self.changing(A, B)
+        answer = etcd.key("/a").get()
+        self.refusing = {self.asked[0]}
+        self.answered(answer)
+        (other,) = {A, B} - self.refusing
+        endpoints.become(Ok([other]))
+        self.run_network()
+        count = len(self.asked)
+        self.after(30)
+        self.assertEqual(len(self.asked), count)
+        self.end(etcd)
+
+    def test_where_none_can_be_had_operations_say_why(self):
+        endpoints, etcd = self.changing()
+        for state, words in (
+            (Failed(Failure(LookupError("no such domain"))), "no such domain"),
+            (Ok([]), "no endpoint"),
+        ):
+            endpoints.become(state)
+            for ask in (etcd.key("/a").get, lambda: etcd.key("/a").set("1"), etcd.version):
+                asked = ask()
+                self.after(4)
+                error = self.failureResultOf(asked, NoEndpoints).value
+                self.assertIn(words, str(error))
+        self.assertEqual(self.asked, [])
+        self.end(etcd)
+
+    def test_its_texts_are_read_as_those_of_a_fixed_set(self):
+        for value in (f"{A},{B}", [f" {B}/ , {A}", B], (A, B), iter([B, A, B])):
+            self.setUp()
+            endpoints: Variable[Any] = Variable(Ok(value))
+            etcd = self.connect(endpoints)
+            self.assertEqual(sorted(re.findall(r"<(http\S+) OPEN", repr(etcd))), [A, B])
+            self.assertEqual(self.ask(etcd), {A, B})
+            self.end(etcd)
+
+    def test_what_is_no_url_is_told_without_its_secrets_and_passed_over(self):
+        told: list[str] = []
+        publisher: Any = globalLogPublisher
+        observer = lambda event: told.append(eventAsText(event))  # noqa: E731
+        publisher.addObserver(observer)
+        self.addCleanup(publisher.removeObserver, observer)
+        endpoints, etcd = self.changing(A, "http://user:hunter2@example:2379", "localhost")
+        endpoints.become(Ok([None, b"http://user:hunter2@example:2379", B]))
+        self.assertEqual(self.ask(etcd), {B})
+        shown = "\n".join([*told, repr(etcd)])
+        self.assertNotIn("hunter2", shown)
+        self.assertEqual(shown.count("an endpoint is passed over"), 4)
+        for words in ("<secret>@example", "'localhost'", "not NoneType", "not bytes"):
+            self.assertIn(words, shown)
+        self.end(etcd)
+
+    def test_one_whose_service_cannot_be_made_is_told_and_passed_over(self):
+        _, etcd = self.changing(
+            A, B, endpoint_stack=lambda stack, url: stack if url == B else None
+        )
+        (failure,) = self.flushLoggedErrors(TypeError)
+        self.assertIn("endpoint_stack= must return a Stack", str(failure.value))
+        self.assertEqual(self.ask(etcd), {B})
+        self.end(etcd)
+
+    def test_a_set_of_one_is_left_alone_like_any_other(self):
+        # Another may come at any time.
+        roles: list[tuple[str, ...]] = []
+
+        def keeping(stack, url):
+            roles.append(stack.roles)
+            return stack
+
+        _, etcd = self.changing(A, endpoint_stack=keeping)
+        self.assertEqual(roles, [ENDPOINT_ROLES])
+        self.end(etcd)
+
+    def test_after_closing_it_is_not_followed_and_what_waited_has_failed(self):
+        endpoints, etcd = self.changing()
+        answers = [etcd.key("/a").get(), etcd.key("/a").set("1"), etcd.version()]
+        self.end(etcd)
+        for answer in answers:
+            error = self.failureResultOf(answer, ServiceClosed).value
+            self.assertFalse(error.possibly_applied)
+        endpoints.become(Ok([A]))
+        self.run_network()
+        self.assertEqual(endpoints._observers, [])
+        self.assertEqual(self.asked, [])
+        self.assertIs(etcd.status, Status.CLOSED)
+
+
+# --- endpoints that fail -------------------------------------------------------
+
+
+class FailoverTests(Servers):
+    def setUp(self):
+        super().setUp()
+        self.etcd = self.connect([A, B])
+        self.key = self.etcd.key("/a")
+
+    def first_and_other(self) -> tuple[str, str]:
+        """The server that the first request went to, and the other."""
+        first = self.asked[0]
+        (other,) = {A, B} - {first}
+        return first, other
+
+    def at_once(self, times: int = 20) -> None:
+        """Get a key, again and again, in no time."""
+        for _ in range(times):
+            answer = self.key.get()
+            self.run_network()
+            self.assertEqual(self.successResultOf(answer).node.text, "1")
+
+    def test_a_request_that_a_server_refuses_goes_to_the_other_at_once(self):
+        asks: list[Any] = [
+            lambda etcd: etcd.key("/a").get(),
+            # It was never sent, so it may be sent again.
+            lambda etcd: etcd.key("/a").set("1"),
+            lambda etcd: etcd.version(),
+        ]
+        for ask in asks:
+            self.setUp()
+            answer = ask(self.etcd)
+            refused, other = self.first_and_other()
+            self.refusing = {refused}
+            self.answered(answer)
+            self.assertEqual(len(self.came_to(other)), 1)
+            self.assertEqual(len(self.requests), 1)
+            self.end(self.etcd)
+
+    def test_one_that_refuses_is_left_alone(self):
+        answer = self.key.get()
+        refused, other = self.first_and_other()
+        self.refusing = {refused}
+        self.answered(answer)
+        attempts = self.asked.count(refused)
+        self.at_once()
+        self.assertEqual(self.asked.count(refused), attempts)
+        self.assertEqual(len(self.came_to(other)), 21)
+        self.end(self.etcd)
+
+    def test_it_is_asked_nothing_but_its_health_until_it_answers_that(self):
+        answer = self.key.get()
+        lost, _ = self.first_and_other()
+        self.refusing = {lost}
+        self.answered(answer)
+        self.refusing, self.silent = set(), {lost}
+        for _ in range(30):
+            self.after(1)
+            self.at_once(1)
+        self.assertEqual(set(self.came_to(lost)), {"GET /health"})
+        self.silent = set()
+        # A question may be under way for 5 s, and the next is 10 s away at the most.
+        self.after(16)
+        self.at_once(40)
+        self.assertIn("GET /v2/keys/a", self.came_to(lost))
+        self.end(self.etcd)
+
+    def test_a_hung_one_costs_one_attempt_and_later_requests_go_to_the_other(self):
+        answer = self.key.get()
+        hung, other = self.first_and_other()
+        self.silent = {hung}
+        self.until(4.9375)
+        self.assertNoResult(answer)
+        self.until(5)
+        self.answered(answer)
+        self.assertEqual(self.requests[:2], [(hung, "GET /v2/keys/a"), (other, "GET /v2/keys/a")])
+        self.at_once()
+        self.assertEqual(self.came_to(hung, "/v2"), ["GET /v2/keys/a"])
+        self.end(self.etcd)
+
+    def test_a_write_that_was_sent_to_a_hung_one_is_ambiguous(self):
+        answer = self.key.set("1")
+        hung, other = self.first_and_other()
+        self.silent = {hung}
+        self.until(5)
+        error = self.failureResultOf(answer, AmbiguousWrite).value
+        self.assertEqual(error.endpoint, hung)
+        self.assertEqual(self.requests, [(hung, "PUT /v2/keys/a")])
+        # The next does not go there.
+        self.answered(self.key.set("1"))
+        self.assertEqual(self.came_to(other), ["PUT /v2/keys/a"])
+        self.end(self.etcd)
+
+    def test_a_hung_one_comes_back_once_it_has_answered_a_probe(self):
+        answer = self.key.get()
+        hung, _ = self.first_and_other()
+        self.silent = {hung}
+        self.until(5)
+        self.answered(answer)
+        self.silent = set()
+        self.after(1)
+        self.assertEqual(self.came_to(hung), ["GET /v2/keys/a", "GET /health"])
+        self.at_once(40)
+        self.assertGreater(len(self.came_to(hung, "/v2")), 1)
+        self.end(self.etcd)
+
+    def test_one_that_is_only_too_slow_for_a_caller_in_a_hurry_is_not_left_alone(self):
+        self.silent = {A, B}
+        for seconds, left_alone in ((0.5, 0), (2, 1)):
+            with deadline(seconds, self.reactor):
+                answer = self.key.get()
+            self.after(seconds)
+            self.failureResultOf(answer, RequestTimedOut)
+            self.assertEqual(repr(self.etcd).count("BUSY"), left_alone)
+        self.end(self.etcd)
+
+    def test_one_that_answers_503_is_left_alone_after_five(self):
+        self.failing = {A}
+        while len(self.came_to(A)) < 5:
+            # All attempts of one read may go there.
+            self.key.get().addErrback(lambda failure: failure.trap(UnexpectedResponse))
+            self.after(4)
+        self.at_once()
+        self.assertEqual(self.came_to(A, "/v2"), ["GET /v2/keys/a"] * 5)
+        # Nor does a probe that is answered so bring it back.
+        for _ in range(30):
+            self.after(1)
+            self.at_once(2)
+        self.assertEqual(len(self.came_to(A, "/v2")), 5)
+        self.assertGreater(len(self.came_to(A, "/health")), 1)
+        self.end(self.etcd)
+
+    def test_a_watch_on_a_hung_one_moves_to_the_other_and_loses_nothing(self):
+        told: list[Any] = []
+        self.key.events().register(told.append)
+        self.run_network()
+        ((hung, _),) = self.waits
+        self.silent = {hung}
+        # A quarter of the timeout until it is asked whether it is alive, a half until that
+        # has failed, and the delay of the watch.
+        self.until(7.5)
+        self.after(0.0625)
+        ((moved, _),) = self.waits
+        self.assertEqual({hung, moved}, {A, B})
+        self.assertEqual(self.came_to(moved, "wait"), ["GET /v2/keys/a?wait=true&waitIndex=10"])
+        self.wake(change(10))
+        told[1].trap(EndpointDown)
+        self.assertEqual([op.node.modified_index for op in (told[0], told[2])], [7, 10])
+        self.end(self.etcd)
+
+    def test_where_all_refuse_the_error_says_so_and_all_are_tried_again(self):
+        self.refusing = {A, B}
+        for ask in (self.key.get, lambda: self.key.set("1"), self.etcd.version):
+            answer = ask()
+            self.after(4)
+            error = self.failureResultOf(answer, NotSent).value
+            self.assertEqual(len(error.reasons), 4)
+            self.assertFalse(error.possibly_applied)
+        self.assertEqual(set(self.asked[:2]), {A, B})
+        self.assertIs(self.etcd.status, Status.BUSY)
+        self.refusing = set()
+        self.answered(self.key.get())
+        self.end(self.etcd)
+
+
+# --- versions ------------------------------------------------------------------
+
+
+class VersionTests(Servers):
+    def test_it_is_asked_again_where_it_could_not_be_sent(self):
+        self.refusing = {URL}
+        etcd = self.connect()
+        answer = etcd.version()
+        self.run_network()
+        self.refusing = set()
+        self.assertEqual(self.answered(answer), Version("3.5.1", "3.5.0"))
+        self.assertEqual(len(self.asked), 2)
+        self.end(etcd)
+
+    def test_it_is_given_up_after_five_attempts_and_names_what_was_asked(self):
+        self.refusing = {URL}
+        etcd = self.connect()
+        answer = etcd.version()
+        self.after(4)
+        error = self.failureResultOf(answer, NotSent).value
+        self.assertEqual(len(error.reasons), 4)
+        self.assertIn(f"[version at {URL}]", str(error))
+        self.end(etcd)
+
+    def test_it_has_a_deadline_and_names_what_was_asked(self):
+        self.silent = {URL}
+        etcd = self.connect(timeout=8)
+        answer = etcd.version()
+        self.until(7.9375)
+        self.assertNoResult(answer)
+        self.until(8)
+        error = self.failureResultOf(answer, RequestTimedOut).value
+        self.assertEqual(error.seconds, 8)
+        self.assertIn(f"[version at {URL}]", str(error))
+        self.end(etcd)
+
+    def test_it_is_bounded_by_the_deadline_of_the_caller(self):
+        self.silent = {URL}
+        etcd = self.connect(timeout=8)
+        with deadline(1, self.reactor):
+            answer = etcd.version()
+        self.until(1)
+        self.assertEqual(self.failureResultOf(answer, RequestTimedOut).value.seconds, 1)
+        self.end(etcd)
+
+    def test_it_passes_what_was_put_in_the_place_of_the_shared_filters(self):
+        for role in ("deadline", "retry"):
+            self.setUp()
+            mine = Seeing()
+            etcd = self.connect(stack=lambda stack, r=role, m=mine: stack.replace(r, m))
+            self.answered(etcd.version())
+            self.assertEqual([str(request) for request in mine.requests], ["version"])
+            self.assertFalse(mine.requests[0].is_write)
+            self.end(etcd)
+
+    def test_it_is_asked_without_them_as_well(self):
+        for gone in (["deadline"], ["retry"], ["deadline", "retry"]):
+            self.setUp()
+
+            def without(stack, gone=gone):
+                for role in gone:
+                    stack = stack.remove(role)
+                return stack
+
+            etcd = self.connect(stack=without)
+            self.assertEqual(self.answered(etcd.version()), Version("3.5.1", "3.5.0"))
+            self.end(etcd)
+
+    def test_shared_filters_keep_the_order_of_the_stack(self):
+        passed: list[str] = []
+
+        def noting(name):
+            def note(request, service):
+                passed.append(name)
+                return service(request)
+
+            return Filter.mk(note)
+
+        etcd = self.connect(
+            stack=lambda stack: (
+                stack.remove("deadline")
+                .replace("retry", noting("retry"))
+                .insert_after("retry", "deadline", noting("deadline"))
+            )
+        )
+        self.answered(etcd.version())
+        self.assertEqual(passed, ["retry", "deadline"])
+        self.end(etcd)
+
+    def test_what_was_moved_below_the_protocol_is_passed_once(self):
+        mine = Seeing()
+        etcd = self.connect(stack=lambda stack: stack.remove("retry").append("retry", mine))
+        self.answered(etcd.version())
+        self.assertEqual([str(request) for request in mine.requests], ["GET /version"])
+        self.end(etcd)
+
+
 class DeadlineTests(Servers):
     """Nothing hangs: what the default stack does with a server that is silent or away."""
 
@@ -669,7 +1447,7 @@ class DeadlineTests(Servers):
         self.assertEqual([one.endpoint, other.endpoint], gets)
         self.assertEqual(one.seconds, 4)
         # What each may take is half of what is left, but an eighth of the whole.
-        self.assertAlmostEqual(other.seconds, 2, delta=0.1)
+        self.assertApproximates(other.seconds, 2, 0.1)
         self.assertEqual([each.seconds for each in more], [1] * len(more))
         self.assertIn("no reply within 8 s; last: no reply within 1 s [get /a at ", str(error))
         self.end(etcd)
@@ -714,10 +1492,10 @@ class DeadlineTests(Servers):
             # A half, a quarter, and no less than an eighth of the whole for the others.
             one, other, *more = [each.seconds for each in error.reasons]
             self.assertEqual(one, 0.5)
-            self.assertAlmostEqual(other, 0.25, delta=0.02)
+            self.assertApproximates(other, 0.25, 0.02)
             self.assertGreaterEqual(len(more), 1)
             for each in more:
-                self.assertAlmostEqual(each, 0.125, delta=0.02)
+                self.assertApproximates(each, 0.125, 0.02)
             self.end(etcd)
 
     def test_a_later_one_does_not(self):
@@ -767,10 +1545,7 @@ class DeadlineTests(Servers):
         self.until(100)
         self.assertEqual([op.node.text for op in told], ["1"])
         for n in (10, 11):
-            ((_, peer),) = self.waits
-            self.waits = []
-            peer.send(reply(NODE.replace(b'"modifiedIndex": 7', b'"modifiedIndex": %d' % n)))
-            self.after(1)
+            self.wake(change(n))
         self.assertEqual([op.node.modified_index for op in told], [7, 10, 11])
         self.assertEqual(len(self.waits), 1)
         self.end(etcd)
@@ -854,6 +1629,129 @@ class HandMadeTests(SynchronousTestCase):
 
 
 # --- closing -------------------------------------------------------------------
+
+
+class CleanTests(Servers):
+    """Whatever is under way, closing leaves nothing in the reactor."""
+
+    def ended(self, etcd: Etcd, *asked: Deferred) -> None:
+        self.end(etcd)
+        for each in asked:
+            error = self.failureResultOf(each, TxetcdError).value
+            self.assertIsInstance(getattr(error, "cause", None) or error, ServiceClosed)
+        self.after(100)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def three(self, etcd: Etcd) -> list[Deferred]:
+        return [etcd.key("/a").get(), etcd.key("/a").set("1"), etcd.version()]
+
+    def test_before_anything_was_asked(self):
+        for endpoints in (A, [A, B]):
+            self.setUp()
+            self.ended(self.connect(endpoints))
+
+    def test_with_connections_under_way(self):
+        for endpoints in (A, [A, B]):
+            self.setUp()
+            etcd = self.connect(endpoints)
+            asked = self.three(etcd)
+            closed = etcd.close()
+            self.reactor.pump([0] * 4)
+            self.assertIsNone(self.successResultOf(closed))
+            for each in asked:
+                self.failureResultOf(each, ServiceClosed)
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_with_connections_that_are_kept(self):
+        for endpoints in (A, [A, B]):
+            self.setUp()
+            etcd = self.connect(endpoints)
+            for each in self.three(etcd):
+                self.answered(each)
+            self.ended(etcd)
+
+    def test_with_requests_that_are_not_answered(self):
+        for endpoints in (A, [A, B]):
+            self.setUp()
+            self.silent = {A, B}
+            etcd = self.connect(endpoints)
+            asked = self.three(etcd)
+            self.run_network()
+            self.ended(etcd, *asked)
+
+    def test_with_requests_that_wait_to_be_sent_again(self):
+        for endpoints in (A, [A, B]):
+            self.setUp()
+            self.refusing = {A, B}
+            etcd = self.connect(endpoints)
+            asked = self.three(etcd)
+            self.run_network()
+            for each in asked:
+                self.assertNoResult(each)
+            self.ended(etcd, *asked)
+
+    def test_with_endpoints_that_are_left_alone(self):
+        self.refusing = {A, B}
+        etcd = self.connect([A, B])
+        for each in self.three(etcd):
+            each.addErrback(lambda failure: failure.trap(NotSent))
+        self.after(10)
+        self.ended(etcd)
+
+    def test_with_a_probe_under_way(self):
+        self.silent = {A, B}
+        etcd = self.connect([A, B])
+        for each in self.three(etcd):
+            each.addErrback(lambda failure: failure.trap(RequestTimedOut, AmbiguousWrite))
+        self.until(13)
+        self.assertEqual([line for _, line in self.requests][-1], "GET /health")
+        self.ended(etcd)
+
+    def test_with_a_watch_parked_and_a_heartbeat_to_come(self):
+        etcd = self.connect([A, B])
+        told: list[Any] = []
+        etcd.key("/a").events().register(told.append)
+        for seconds in (0, 2.5):
+            self.after(seconds)
+        self.assertEqual(len(self.waits), 1)
+        self.ended(etcd)
+        told[-1].trap(ServiceClosed)
+
+    def test_with_a_watch_that_waits_to_go_on(self):
+        self.refusing = {A, B}
+        etcd = self.connect([A, B])
+        told: list[Any] = []
+        etcd.key("/a").events().register(told.append)
+        while not told:
+            self.after(0.0625)
+        told[0].trap(NotSent)
+        self.ended(etcd)
+
+    def test_within_a_deadline(self):
+        self.silent = {A, B}
+        etcd = self.connect([A, B])
+        with deadline(1, self.reactor):
+            asked = self.three(etcd)
+        self.run_network()
+        self.ended(etcd, *asked)
+
+    def test_cancelling_all_leaves_nothing_either(self):
+        away: set[str]
+        for endpoints in (A, [A, B], UNKNOWN):
+            for away in (set(), {A, B}):
+                self.setUp()
+                self.refusing = away
+                self.silent = {A, B}
+                etcd = self.connect(endpoints)
+                asked = self.three(etcd)
+                self.run_network()
+                for each in asked:
+                    each.cancel()
+                    self.failureResultOf(each, CancelledError)
+                self.run_network()
+                if not away:
+                    self.assertEqual(self.reactor.getDelayedCalls(), [])
+                self.end(etcd)
 
 
 class CloseTests(Case):

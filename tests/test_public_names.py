@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,14 +12,14 @@ from twisted.trial.unittest import SynchronousTestCase
 import txetcd
 import txetcd.http
 import txetcd.testing
-from txetcd import Backoff, Data, Dir, Etcd, Filter, Key, Lease, NodeOp, Service, State
+from txetcd import Backoff, Data, Dir, Etcd, Filter, Key, Lease, NodeOp, Service, State, filters
 
 #: What the design promises of each module; more may be there.
 PROMISED = {
     "txetcd": """
         connect Etcd Key
         Action Data Dir Lease NodeOp State Version
-        Service Filter ServiceFactory Status Backoff
+        Service Filter ServiceFactory Status Backoff Activity
         TxetcdError ApiError KeyNotFound TestFailed NotFile NotDir NodeExist DirNotEmpty
         EventIndexCleared UnexpectedResponse BackoffsExhausted
         NotSent AmbiguousWrite RequestTimedOut
@@ -87,14 +88,13 @@ class NameTests(SynchronousTestCase):
             "clock",
             "errors",
             "filters",
-            "filters.retry",
-            "filters.retry_budget",
-            "filters.timeout",
+            *(f"filters.{each.name}" for each in pkgutil.iter_modules(filters.__path__)),
             "http",
             "inflight",
             "keys",
             "model",
             "reactive",
+            "response_class",
             "service",
             "stack",
             "testing",
@@ -120,8 +120,11 @@ class SignatureTests(SynchronousTestCase):
         found = parameters(txetcd.connect)
         self.assertEqual(next(iter(found)), "endpoints")
         self.assertEqual((found["api"], found["transport"]), ("v2", "treq"))
-        self.assertEqual((found["reactor"], found["auth"]), (None, None))
+        self.assertEqual((found["reactor"], found["auth"], found["tls"]), (None, None, None))
         self.assertGreater(found["timeout"], 0)
+        self.assertEqual(found["namespace"], "/")
+        for name in ("stats", "stack", "endpoint_stack"):
+            self.assertIsNone(found[name], name)
 
     def test_a_client_and_a_key_have_the_promised_methods(self):
         for kind, names in (

@@ -43,7 +43,7 @@ class SettingsTests(SynchronousTestCase):
         self.assertIn("'http://127.0.0.1:2379'", repr(Settings().client(Clock())))
 
     def test_a_client_has_the_timeout_that_was_given(self):
-        self.assertIn("Timeout(3)", repr(Settings(timeout="3s").client(Clock())))
+        self.assertIn("Deadline(3)", repr(Settings(timeout="3s").client(Clock())))
 
     def test_what_makes_no_endpoint_is_refused_and_named(self):
         error = self.assertRaises(ValueError, Settings("127.0.0.1:2379").client, Clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -228,6 +229,17 @@ class CoroutineTests(Case):
         running = Deferred.fromCoroutine(waits())
         running.cancel()
         self.failureResultOf(running, CancelledError)
+
+    def test_one_that_is_given_up_in_its_block_is_collected_without_a_word(self):
+        async def waits():
+            with deadline(1, self.clock):
+                await Deferred()
+
+        unraisable: list[Any] = []
+        self.patch(sys, "unraisablehook", unraisable.append)
+        Deferred.fromCoroutine(waits())
+        gc.collect()
+        self.assertEqual([each.exc_value for each in unraisable], [])
 
     def test_a_callback_has_the_deadline_of_where_it_runs(self):
         service = self.over(None)

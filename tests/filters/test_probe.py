@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txetcd import NotSent, Service
+from txetcd.filters.deadline import deadline, remaining
 from txetcd.filters.probe import Probing
 
 ASKED: Service = Service.mk(succeed)
@@ -96,6 +97,23 @@ class ProbingTests(Case):
             self.assertTrue(self.probing.idle)
         self.assertEqual(self.answers[:3], ["alive"] * 3)
         self.assertEqual([type(each) for each in self.answers[3:]], [ZeroDivisionError, ValueError])
+
+    def test_a_question_belongs_to_no_caller_whose_deadline_is_around_when_its_time_comes(self):
+        seen: list[float | None] = []
+
+        def plain(service):
+            seen.append(remaining())
+            return succeed("alive")
+
+        async def coroutine(service):
+            seen.append(remaining())
+            return "alive"
+
+        for self.asks in (plain, coroutine):
+            self.probing.ask_in(1, ASKED)
+            with deadline(-1, self.clock):
+                self.clock.advance(1)
+        self.assertEqual(seen, [None, None])
 
     def test_what_is_not_wanted_any_more_is_not_asked(self):
         self.probing.ask_in(1, ASKED)

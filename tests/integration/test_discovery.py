@@ -37,7 +37,7 @@ class MemberUrlsTests(RealServerTestCase):
 
         key = self.client(urls).key("/a")
         await key.set("1")
-        self.assertEqual((await key.get()).node.value, b"1")
+        self.assertEqual((await key.get(quorum=True)).node.value, b"1")
 
     async def test_one_that_was_removed_is_forgotten_though_it_was_the_one_to_begin_with(self):
         cluster = await self.cluster()

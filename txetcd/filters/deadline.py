@@ -82,7 +82,11 @@ def deadline(seconds: float | None, clock: Clock | None = None) -> Iterator[None
     try:
         yield
     finally:
-        _around.reset(token)
+        try:
+            _around.reset(token)
+        except ValueError:
+            # A coroutine that was given up in here is ended by the collector, in another context.
+            pass
 
 
 def _earlier(seconds: float, clock: Clock | None) -> _Until:

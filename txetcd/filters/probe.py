@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -82,7 +83,8 @@ class Probing:
             return
         asked: Deferred[Any] = Deferred()
         self._asked = asked
-        asked.addCallback(lambda _: maybeDeferred(self._probe, service))
+        # It belongs to no caller, and some reactors call in the context of one.
+        asked.addCallback(lambda _: Context().run(maybeDeferred, self._probe, service))
         asked.addBoth(self._told, asked, service)
         asked.callback(None)
         if self._asked is not asked:
