@@ -577,6 +577,98 @@ class WholeProxyTests(Case):
         self.assertEqual(self.proxy.port, port)
         await self.say(GET)
 
+    async def test_half_open_loses_the_server_and_tells_no_client(self):
+        """What the client says then is swallowed; its next connection works."""
+        client, server = await self.say(GET)
+        self.proxy.half_open()
+        await self.assertEnd(server, clean=False)
+        client.say(GET)
+        await self.so(lambda: self.proxy.swallowed == len(GET))
+        self.assertIsNone(client.end)
+        self.assertEqual((client.heard, self.proxy.connections), (b"", 1))
+        other, its_server = await self.say(GET)
+        its_server.say(REPLY)
+        await other.hears(REPLY)
+        client.transport.loseConnection()
+        await self.so(lambda: self.proxy.connections == 1)
+
+    async def test_half_open_stays_so_when_it_is_healed(self):
+        """The connection is to a machine that is gone."""
+        client, _ = await self.say(GET)
+        self.proxy.half_open()
+        await self.proxy.heal()
+        client.say(GET)
+        await self.so(lambda: self.proxy.swallowed == len(GET))
+        self.assertIsNone(client.end)
+
+    async def test_half_open_gives_up_a_connection_that_is_being_made(self):
+        """And the client of it is not told either."""
+        self.patch(Address, "endpoint", lambda *_: _NeverConnects())
+        client = (await self.talk()).say(GET)
+        await self.so(lambda: self.proxy.in_flight == 1)
+        self.proxy.half_open()
+        await self.turn(0.01)
+        self.assertIsNone(client.end)
+
+    async def test_swallowed_replies_are_of_requests_that_were_carried_out(self):
+        """The server has every byte, and the client none; nor does it hear of an end."""
+        self.proxy.swallow_replies()
+        client, server = await self.say(PUT)
+        server.say(REPLY)
+        await self.so(lambda: self.proxy.swallowed == len(REPLY))
+        client.say(GET)
+        await server.hears(PUT + GET)
+        server.transport.loseConnection()
+        await server.ends()
+        await self.turn(0.01)
+        self.assertEqual((client.heard, client.end), (b"", None))
+
+    async def test_a_connection_that_lost_a_reply_stays_silent_and_a_new_one_does_not(self):
+        """What came later would make no sense."""
+        self.proxy.swallow_replies()
+        self.assertIn("faults: swallow_replies", repr(self.proxy))
+        client, server = await self.say(GET)
+        server.say(REPLY)
+        await self.so(lambda: self.proxy.swallowed == len(REPLY))
+        self.proxy.swallow_replies(False)
+        other, its_server = await self.say(GET)
+        its_server.say(REPLY)
+        await other.hears(REPLY)
+        server.say(REPLY)
+        await self.so(lambda: self.proxy.swallowed == 2 * len(REPLY))
+        self.assertEqual(client.heard, b"")
+
+    async def test_it_counts_the_requests_that_pass_and_those_that_are_waited_for(self):
+        """So that a test can see that its fault struck anything."""
+        client, server = await self.say(GET)
+        client.say(PUT)
+        await server.hears(GET + PUT)
+        self.assertEqual((self.proxy.requests, self.proxy.in_flight), (2, 2))
+        server.say(REPLY)
+        await client.hears(REPLY)
+        self.assertEqual(self.proxy.in_flight, 1)
+        client.transport.abortConnection()
+        await self.so(lambda: self.proxy.in_flight == 0)
+        self.assertEqual((self.proxy.requests, self.proxy.swallowed), (2, 0))
+
+    async def test_a_client_that_has_left_waits_for_nothing(self):
+        """Though a black hole keeps its connection to the server."""
+        client, server = await self.say(GET)
+        self.proxy.black_hole()
+        self.assertEqual(self.proxy.in_flight, 1)
+        client.transport.abortConnection()
+        await self.so(lambda: self.proxy.connections == 0)
+        self.assertEqual((self.proxy.in_flight, server.end), (0, None))
+
+    async def test_it_counts_what_a_black_hole_swallows(self):
+        """Of both sides; nothing of it counts as a request."""
+        client, server = await self.say(GET)
+        self.proxy.black_hole()
+        client.say(PUT)
+        server.say(REPLY)
+        await self.so(lambda: self.proxy.swallowed == len(PUT) + len(REPLY))
+        self.assertEqual(self.proxy.requests, 1)
+
     async def test_heal_lifts_all_faults_at_once(self):
         """Nobody needs to remember what was set."""
         self.proxy.cut_before_request(times=None)
@@ -584,6 +676,7 @@ class WholeProxyTests(Case):
         self.proxy.delay(1000)
         self.proxy.throttle(2, 0.5)
         self.proxy.black_hole()
+        self.proxy.swallow_replies()
         self.proxy.cut_every(1000)
         self.proxy.refuse()
         await self.proxy.heal()

@@ -82,6 +82,17 @@ class FaultSettings:
         else:
             self._faults.throttle = Throttle(_at_least_one(bytes_per_turn), interval)
 
+    def swallow_replies(self, on: bool = True) -> None:
+        """Carry what clients say, and swallow what the server answers: a network lost one way.
+
+        The server carries requests out, and nobody hears of it.  A connection of which a reply
+        was swallowed stays silent towards its client when the fault is lifted.
+
+        Args:
+            on: Whether from now on, or no more.
+        """
+        self._faults.swallow_replies = on
+
     def _set_cut(self, at: CutAt, times: int | None, method: str | None, clean: bool) -> None:
         left = None if times is None else _at_least_one(times)
         wanted = (method or "").upper().encode("ascii")

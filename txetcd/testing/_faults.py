@@ -6,7 +6,7 @@ from enum import Enum
 
 import attrs
 
-__all__ = ["Cut", "CutAt", "Faults", "Throttle"]
+__all__ = ["Cut", "CutAt", "Faults", "Tally", "Throttle"]
 
 
 class CutAt(Enum):
@@ -77,6 +77,23 @@ class Throttle:
 
 
 @attrs.define(eq=False)
+class Tally:
+    """What all connections together have seen.
+
+    Attributes:
+        accepted: Connections of clients.
+        requests: Requests that have begun.
+        cuts: Requests that were struck by a cut.
+        swallowed: Bytes that were swallowed, of both directions.
+    """
+
+    accepted: int = 0
+    requests: int = 0
+    cuts: int = 0
+    swallowed: int = 0
+
+
+@attrs.define(eq=False)
 class Faults:
     """All faults that are set at the moment.
 
@@ -84,12 +101,14 @@ class Faults:
         delay: By how much everything is late, in seconds.
         throttle: How slowly replies pass, or None.
         black_hole: Whether everything is swallowed.
+        swallow_replies: Whether all that the server says is swallowed.
         cuts: What strikes requests.  A request is struck by the first that is for it.
     """
 
     delay: float = 0.0
     throttle: Throttle | None = None
     black_hole: bool = False
+    swallow_replies: bool = False
     cuts: list[Cut] = attrs.field(factory=list)
 
     def undecided(self, start: bytes) -> bool:
@@ -122,7 +141,8 @@ class Faults:
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""
-        self.delay, self.throttle, self.black_hole = 0.0, None, False
+        self.delay, self.throttle = 0.0, None
+        self.black_hole = self.swallow_replies = False
         self.cuts.clear()
 
     def __str__(self) -> str:
@@ -133,4 +153,6 @@ class Faults:
             shown.append(f"throttle({self.throttle.size}, {self.throttle.interval:g})")
         if self.black_hole:
             shown.append("black_hole")
+        if self.swallow_replies:
+            shown.append("swallow_replies")
         return ", ".join(shown)

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txetcd.clock import Clock
-from txetcd.testing._faults import Cut, CutAt, Faults
+from txetcd.testing._faults import Cut, CutAt, Faults, Tally
 from txetcd.testing._framing import RequestScanner, ResponseScanner, Span
 from txetcd.testing._pipe import Pipe, Transport
 
@@ -69,13 +69,14 @@ class Relay:
     An end in order is passed on after what came before it; it ends both directions.
     A reset is passed on at once.  Once the relay cuts, it is deaf: it only delivers what
     it still owes to the client.  Once it has swallowed something, it stays silent for
-    good, since what came later would make no sense.
+    good, since what came later would make no sense: in both directions, or towards the client
+    alone where only replies are swallowed.
 
     Args:
         clock: Makes things late.
         faults: What goes wrong; it may change at any time.
         connect: Connects a protocol of a factory to the server.
-        on_cut: Called when the connection is cut by a fault that strikes requests.
+        tally: Counts what is seen.
         on_gone: Called when nothing is left of either connection.
     """
 
@@ -85,13 +86,13 @@ class Relay:
         faults: Faults,
         connect: Callable[[Any], Deferred[Any]],
         *,
-        on_cut: Callable[[], None],
+        tally: Tally,
         on_gone: Callable[[Relay], None],
     ) -> None:
         self._clock = clock
         self._faults = faults
         self._connect = connect
-        self._on_cut = on_cut
+        self._tally = tally
         self._on_gone = on_gone
         #: The protocol for the client's connection.
         self.client_side = Side(self._client_made, self._from_client, self._client_lost)
@@ -106,17 +107,28 @@ class Relay:
         self._held = b""
         self._deaf = False
         self._silent = False
+        self._mute = False
 
     @property
     def connected(self) -> bool:
         """Whether the client is there."""
         return self._client is not None
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests the client waits for."""
+        return len(self._exchanges) if self.connected else 0
+
     def reset(self) -> None:
         """Reset both connections now."""
         self._deaf = True
         if self._client is not None:
             self._client.abortConnection()
+        self._drop_server()
+
+    def lose_server(self) -> None:
+        """Let the server's machine be lost: its connection ends, and the client is not told."""
+        self._silent = True
         self._drop_server()
 
     def healed(self) -> None:
@@ -164,7 +176,7 @@ class Relay:
         self._tell_if_gone()
 
     def _pass_end_to_client(self, clean: bool) -> None:
-        if not self._deaf and not self._swallows():
+        if not self._deaf and not self._swallows_reply():
             self._end_client(clean)
 
     def _end_client(self, clean: bool) -> None:
@@ -194,8 +206,15 @@ class Relay:
         self._silent = self._silent or self._faults.black_hole
         return self._silent
 
+    def _swallows_reply(self) -> bool:
+        self._mute = self._mute or self._faults.swallow_replies
+        return self._swallows() or self._mute
+
     def _from_client(self, data: bytes) -> None:
-        if self._deaf or self._swallows():
+        if self._deaf:
+            return
+        if self._swallows():
+            self._tally.swallowed += len(data)
             return
         data, self._held = self._held + data, b""
         while data and not self._deaf:
@@ -212,6 +231,7 @@ class Relay:
                 self._cut(cut, b"")
                 return len(data)
             self._exchanges.append(Exchange(cut))
+            self._tally.requests += 1
         span = self._requests.take(data)
         if span.head is not None:
             self._exchanges[-1].method = span.head.split(b" ", 1)[0]
@@ -219,7 +239,10 @@ class Relay:
         return span.size
 
     def _from_server(self, data: bytes) -> None:
-        if self._deaf or self._client is None or self._swallows():
+        if self._deaf or self._client is None:
+            return
+        if self._swallows_reply():
+            self._tally.swallowed += len(data)
             return
         while data and not self._deaf:
             exchange = self._exchanges[0] if self._exchanges else Exchange()
@@ -248,7 +271,7 @@ class Relay:
 
     def _cut(self, cut: Cut, passing: bytes) -> None:
         self._deaf = True
-        self._on_cut()
+        self._tally.cuts += 1
         self._drop_server()
         self._to_client.send(passing)
         self._end_client(cut.clean)

@@ -12,6 +12,7 @@ from twisted.internet.task import LoopingCall
 from txetcd.clock import sleep
 from txetcd.testing._address import Address, HasUrl
 from txetcd.testing._fault_settings import FaultSettings
+from txetcd.testing._faults import Tally
 from txetcd.testing._ports import HOST, ReservedPort
 from txetcd.testing._reactor import Reactor, default_reactor
 from txetcd.testing._relay import Relay, Side
@@ -69,8 +70,7 @@ class FaultProxy(FaultSettings):
         self._in_turn = DeferredLock()
         self._cutting: LoopingCall | None = None
         self._all_gone: Deferred[None] | None = None
-        self._accepted = 0
-        self._cuts = 0
+        self._tally = Tally()
         self._target: str | HasUrl = ""
         self.retarget(target)
 
@@ -100,12 +100,27 @@ class FaultProxy(FaultSettings):
     @property
     def accepted(self) -> int:
         """How many connections have been accepted since it was made."""
-        return self._accepted
+        return self._tally.accepted
+
+    @property
+    def requests(self) -> int:
+        """How many requests have begun to pass since it was made (of HTTP/1.1)."""
+        return self._tally.requests
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests clients wait for: they have begun to pass, their replies not ended."""
+        return sum(relay.in_flight for relay in self._relays)
 
     @property
     def cuts(self) -> int:
         """How many requests have been struck by a fault named ``cut_...`` since it was made."""
-        return self._cuts
+        return self._tally.cuts
+
+    @property
+    def swallowed(self) -> int:
+        """How many bytes have been swallowed since it was made, from either side."""
+        return self._tally.swallowed
 
     def __repr__(self) -> str:
         faults = str(self._faults)
@@ -174,6 +189,15 @@ class FaultProxy(FaultSettings):
             for relay in list(self._relays):
                 relay.healed()
 
+    def half_open(self) -> None:
+        """Let the server's machine be lost for all connections that are open now.
+
+        The server's ends are gone, and no client is told: whatever a client still says on such
+        a connection is swallowed, until it closes it.  New connections are as they were.
+        """
+        for relay in list(self._relays):
+            relay.lose_server()
+
     def refuse(self, on: bool = True) -> Deferred[None]:
         """Listen no more, so that connections are refused; those that are open go on.
 
@@ -234,19 +258,16 @@ class FaultProxy(FaultSettings):
         return connecting
 
     def _accept(self) -> Side:
-        self._accepted += 1
+        self._tally.accepted += 1
         relay = Relay(
             self._reactor,
             self._faults,
             self._connect,
-            on_cut=self._count_cut,
+            tally=self._tally,
             on_gone=self._forget,
         )
         self._relays.add(relay)
         return relay.client_side
-
-    def _count_cut(self) -> None:
-        self._cuts += 1
 
     def _forget(self, relay: Relay) -> None:
         self._relays.discard(relay)
