@@ -76,7 +76,12 @@ class EtcdLike:
 
 def once(stack: Stack) -> Stack:
     """The default stack, without other attempts."""
-    return stack.remove("retry").remove("timeout")
+    return stack.remove("retry")
+
+
+def patient(stack: Stack, url: str) -> Stack:
+    """The default stack of an endpoint, whose attempts are not given up."""
+    return stack.remove("timeout")
 
 
 class Promises:
@@ -121,7 +126,7 @@ class Promises:
 
     async def refused(self, url: str, tls: TLS | None, words: str) -> None:
         """Neither a read nor a write is sent, and why is said."""
-        etcd = self.client(url, tls, stack=once)
+        etcd = self.client(url, tls, stack=once, endpoint_stack=patient)
         for ask in (etcd.version, lambda: etcd.key("/a").set("x")):
             error = await self.not_sent(ask())
             self.assertIn(words, str(error))
@@ -212,7 +217,7 @@ class Promises:
         server = RawServer(reactor, lambda connection, request: None)
         self.addCleanup(server.stop)
         url = server.url.replace("http://127.0.0.1", "https://localhost")
-        etcd = self.client(url, TLS(ca=ROOT.pem), timeout=0.4, stack=once)
+        etcd = self.client(url, TLS(ca=ROOT.pem), timeout=0.4, stack=once, endpoint_stack=patient)
         error = await self.not_sent(etcd.key("/a").set("x"))
         self.assertIn("no connection within 0.2 s", str(error))
 
