@@ -55,7 +55,9 @@ napoleon_attr_annotations = False
 # Examples in docstrings are run as well, where a page shows the docstring.
 doctest_test_doctest_blocks = "default"
 # Those in docstrings use the names of their module.
-doctest_global_setup = "from txetcd import *"
+doctest_global_setup = "\n".join(
+    f"from {module} import *" for module in ("txetcd", "txetcd.filters", "txetcd.testing")
+)
 
 _PYTHON = "https://docs.python.org/3/library/"
 _TWISTED = "https://docs.twisted.org/en/stable/api/"

@@ -69,6 +69,18 @@ class WritesTests(Case):
         self.assertGreater(len(watcher.failures), 20)
 
     async def test_at_500_a_second_and_two_kills_every_write_is_an_event(self):
+        for _ in range(3):
+            watcher, writer, kept = await self.through_two_kills()
+            verdict = await watcher.verdict(writer.truth)
+            # An etcd 3.5 before 3.5.5 that is the only member acknowledges writes which are not in
+            # its log yet (etcd-io/etcd#14370): killed then, it loses them.  That run is void.
+            if kept:
+                break
+        self.assertEveryChangeAnEvent(verdict, 700)
+        self.assertGreaterEqual(len(watcher.failures), 2)
+
+    async def through_two_kills(self) -> tuple[Watcher, Writer, bool]:
+        """A watcher and a writer of a server that is killed twice; whether it kept all writes."""
         server = await self.server()
         watcher = await self.watch(server.url)
         writer = Writer(reactor, self.client(server.url).key("/w"))
@@ -79,8 +91,9 @@ class WritesTests(Case):
             await server.restart()
             await writing
         await writer.write(100, rate=500)
-        self.assertEveryChangeAnEvent(await watcher.verdict(writer.truth), 700)
-        self.assertGreaterEqual(len(watcher.failures), 2)
+        held = await self.client(server.url).key("/w").get(recursive=True, quorum=True)
+        kept = {node.key for place in held.node.nodes for node in place.nodes}
+        return watcher, writer, kept == {op.node.key for op in writer.truth}
 
     async def test_two_watchers_and_an_iteration_see_the_same(self):
         server = await self.server()

@@ -114,7 +114,7 @@ def share_of_remaining(share: float) -> float | None:
     little for another attempt anyway.
     """
     around = _around.get()
-    return None if around is None else max(around.remaining * share, around.total * share**3)
+    return None if around is None else max(around.remaining * share, around.total * share**2)
 
 
 def is_long_poll(request: object) -> bool:

@@ -42,8 +42,8 @@ class Timeout(Filter[Req, Rep, Req, Rep]):
             default one that waits for something to happen (``long_poll``).
         share: The part of what is left of the caller's deadline that a request may
             take at the most, give or take a tenth, so that time is left for another;
-            more than 0, at most 1.  It is never less than the cube of the share, of the
-            whole: of 10 seconds, by halves, attempts may take 5, 2.5 and 1.25.  None
+            more than 0, at most 1.  It is never less than the square of the share, of the
+            whole: of 10 seconds, by halves, attempts may take 5, 2.5 and 2.5.  None
             pays no heed to a deadline.
 
     Raises:
