@@ -9,10 +9,13 @@ from typing import Union
 
 import attrs
 
-from txetcd import AmbiguousWrite, ApiError, Data, KeyNotFound, NodeOp
+from txetcd import AmbiguousWrite, Data, KeyNotFound, NodeExist, NodeOp, TestFailed
 from txetcd.model import Op
 
 __all__ = ["Call", "Change", "History", "Replay", "index_shown"]
+
+#: What etcd answers where there is no such key, or a condition does not hold.
+REFUSALS = (KeyNotFound, TestFailed, NodeExist)
 
 #: A change that the cluster made: what was done, the node after it and the node before it.
 Change = NodeOp
@@ -42,10 +45,9 @@ class Call:
     @property
     def verdict(self) -> str:
         """How it ended: ``"answered"``, ``"ambiguous"`` or ``"failed"``."""
-        told = self.outcome
-        if isinstance(told, NodeOp) or (isinstance(told, ApiError) and not told.possibly_applied):
+        if isinstance(self.outcome, (NodeOp, *REFUSALS)):
             return "answered"
-        return "ambiguous" if isinstance(told, AmbiguousWrite) else "failed"
+        return "ambiguous" if isinstance(self.outcome, AmbiguousWrite) else "failed"
 
     @property
     def may_be_made(self) -> bool:
