@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import (
     FileLogObserver,
@@ -23,7 +23,7 @@ from twisted.logger import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from txetcd import AmbiguousWrite, KeyNotFound, NotSent, ReplyLost, Service, Status
+from txetcd import AmbiguousWrite, KeyNotFound, NotSent, ReplyLost, Service
 from txetcd.errors import (
     ApiError,
     BackoffsExhausted,
@@ -273,21 +273,6 @@ class OptionTests(Case):
         self.assertEqual(repr(Logging(self.clock)), "Logging(debug)")
         logging: Logging = Logging(self.clock, level=LogLevel.info, slow=2.5)
         self.assertEqual(repr(logging), "Logging(info, slow=2.5)")
-
-    def test_close_and_status_reach_through(self):
-        class Below(Service):
-            closed = False
-            status = Status.BUSY
-
-            def close(self):
-                self.closed = True
-                return succeed(None)
-
-        below = Below()
-        service: Service = Logging(self.clock) >> below
-        self.assertIs(service.status, Status.BUSY)
-        self.successResultOf(service.close())
-        self.assertTrue(below.closed)
 
 
 def _raises(*_: object) -> Any:

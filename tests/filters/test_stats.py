@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txetcd import KeyNotFound, NotSent, Service, Status
+from txetcd import KeyNotFound, NotSent, Service
 from txetcd.filters.in_memory_stats import InMemoryStats
 from txetcd.filters.stats import MOST_OPERATIONS, Stats, operation_of
 from txetcd.filters.stats_receiver import StatsReceiver
@@ -427,21 +427,6 @@ class ArgumentTests(Case):
             repr(Stats(self.stats, self.clock, prefix="at_", labels={"endpoint": "http://a"})),
             "Stats(<InMemoryStats, 0 series>, prefix='at_', labels={'endpoint': 'http://a'})",
         )
-
-    def test_close_and_status_reach_through(self):
-        class Below(Service):
-            closed = False
-            status = Status.BUSY
-
-            def close(self):
-                self.closed = True
-                return succeed(None)
-
-        below = Below()
-        service: Service = Stats(self.stats, self.clock) >> below
-        self.assertIs(service.status, Status.BUSY)
-        self.successResultOf(service.close())
-        self.assertTrue(below.closed)
 
     def test_a_failure_is_not_changed(self):
         failure = Failure(NotSent("refused"))

@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txetcd import AmbiguousWrite, Backoff, KeyNotFound, NotSent, Service, Status
+from txetcd import AmbiguousWrite, Backoff, KeyNotFound, NotSent, Service
 from txetcd.errors import RequestCancelled, TestFailed, UnexpectedResponse
 from txetcd.filters import Retry
 from txetcd.filters.tracing import Tracing, attributes_of
@@ -450,21 +450,6 @@ class ArgumentTests(Case):
         self.assertEqual(
             repr(Tracing(inject=with_trace_context)), "Tracing(inject=with_trace_context)"
         )
-
-    def test_close_and_status_reach_through(self):
-        class Below(Service):
-            closed = False
-            status = Status.BUSY
-
-            def close(self):
-                self.closed = True
-                return succeed(None)
-
-        below = Below()
-        service: Service = Tracing(self.provider) >> below
-        self.assertIs(service.status, Status.BUSY)
-        self.successResultOf(service.close())
-        self.assertTrue(below.closed)
 
 
 class ImportTests(SynchronousTestCase):

@@ -27,6 +27,15 @@ class Case(RealServerTestCase):
         """A cluster that holds no election because the machine is slow."""
         return await self.cluster(3, election_timeout=1.0)
 
+    async def all_know(self, value: str) -> tuple[EtcdCluster, Etcd, Key]:
+        """A cluster, a client of all its members, and a key whose value all of them know."""
+        cluster = await self.three()
+        etcd = self.of_all(*cluster.urls)
+        key = etcd.key("/a")
+        await key.set(value)
+        await self.known_everywhere(cluster, key)
+        return cluster, etcd, key
+
     def of_all(self, *urls: str, **options: Any) -> Etcd:
         """A client of several endpoints, which counts what it asks."""
         self.stats = InMemoryStats()
@@ -97,11 +106,7 @@ class KilledTests(Case):
             await self.known_everywhere(cluster, key)
 
     async def test_writes_that_were_never_sent_move_on(self):
-        cluster = await self.three()
-        etcd = self.of_all(*cluster.urls)
-        key = etcd.key("/a")
-        await key.set("0")
-        await self.known_everywhere(cluster, key)
+        cluster, _, key = await self.all_know("0")
         await self.asked_everywhere(key, cluster.urls)
         killed = await self.follower(cluster)
         await killed.kill()
@@ -111,11 +116,7 @@ class KilledTests(Case):
         self.assertEqual((await key.get(quorum=True)).node.text, "19")
 
     async def test_a_member_that_comes_back_is_used_again(self):
-        cluster = await self.three()
-        etcd = self.of_all(*cluster.urls)
-        key = etcd.key("/a")
-        await key.set("0")
-        await self.known_everywhere(cluster, key)
+        cluster, etcd, key = await self.all_know("0")
         killed = await self.follower(cluster)
         await killed.kill()
         await self.until_left_alone(etcd, key, killed.url)
@@ -128,11 +129,7 @@ class KilledTests(Case):
             await key.get()
 
     async def test_with_the_quorum_lost_plain_gets_are_still_answered(self):
-        cluster = await self.three()
-        etcd = self.of_all(*cluster.urls)
-        key = etcd.key("/a")
-        await key.set("1")
-        await self.known_everywhere(cluster, key)
+        cluster, _, key = await self.all_know("1")
         last = await self.follower(cluster)
         for member in cluster.members:
             if member is not last:
@@ -146,11 +143,7 @@ class HungTests(Case):
     """A member that is stopped accepts connections, and answers nothing."""
 
     async def test_no_get_fails_and_it_is_left_alone_until_it_goes_on(self):
-        cluster = await self.three()
-        etcd = self.of_all(*cluster.urls)
-        key = etcd.key("/a")
-        await key.set("0")
-        await self.known_everywhere(cluster, key)
+        cluster, etcd, key = await self.all_know("0")
         await self.asked_everywhere(key, cluster.urls)
         hung = await self.follower(cluster)
         await hung.pause()
@@ -186,11 +179,7 @@ class HungTests(Case):
         await hung.resume()
 
     async def test_with_two_of_three_hung_plain_gets_are_still_answered(self):
-        cluster = await self.three()
-        etcd = self.of_all(*cluster.urls)
-        key = etcd.key("/a")
-        await key.set("0")
-        await self.known_everywhere(cluster, key)
+        cluster, _, key = await self.all_know("0")
         await self.asked_everywhere(key, cluster.urls)
         last = await self.follower(cluster)
         hung = [member for member in cluster.members if member is not last]

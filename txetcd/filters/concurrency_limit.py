@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from txetcd.errors import QueueFull
 from txetcd.filters.adaptive_limit import Limit
+from txetcd.filters.deadline import is_long_poll
 from txetcd.queue import Queue
 from txetcd.service import Filter, Service, Status
 
@@ -20,10 +21,6 @@ Req = TypeVar("Req")
 Rep = TypeVar("Rep")
 
 _log = Logger()
-
-
-def _long_poll(request: object) -> bool:
-    return bool(getattr(request, "long_poll", False))
 
 
 class ConcurrencyLimit(Filter[Req, Rep, Req, Rep]):
@@ -68,7 +65,7 @@ class ConcurrencyLimit(Filter[Req, Rep, Req, Rep]):
         limit: int | Limit,
         *,
         max_waiting: int = 1000,
-        unless: Callable[[Req], bool] = _long_poll,
+        unless: Callable[[Req], bool] = is_long_poll,
     ) -> None:
         if not isinstance(max_waiting, int):
             raise TypeError(f"max_waiting must be a whole number, not {max_waiting!r}")
