@@ -702,7 +702,7 @@ class StackTests(Case):
         self.assertEqual(
             repr(self.connect(A, timeout=8)),
             f"Etcd({above} >> v2.Keys() >> Timeout(4, share=0.5)"
-            f" >> LongPollsApart(TreqService('{A}')))",
+            f" >> Bulkheads(TreqService('{A}')))",
         )
         self.assertEqual(
             repr(self.connect([A, B], timeout=8)),

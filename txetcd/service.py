@@ -74,8 +74,10 @@ class Status(IntEnum):
     OPEN = 0
     #: Usable, but a request may have to wait or be refused for now.
     BUSY = 1
+    #: Not to be reached, as far as is known; it may come back.
+    DOWN = 2
     #: Of no use any more.
-    CLOSED = 2
+    CLOSED = 3
 
     @staticmethod
     def worst(*statuses: Status) -> Status:

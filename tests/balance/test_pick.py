@@ -14,7 +14,7 @@ from txetcd import Status
 from txetcd.balance import Policy, PowerOfTwoChoices, RoundRobin, usable
 from txetcd.balance.pick import highest_random_weight, panics
 
-OPEN, BUSY, CLOSED = Status
+OPEN, BUSY, DOWN, CLOSED = Status
 
 
 class Place:
@@ -56,6 +56,8 @@ class UsableTests(Case):
             ((OPEN, BUSY, OPEN, CLOSED), "02"),
             ((CLOSED, BUSY, CLOSED, BUSY), "13"),
             ((CLOSED, CLOSED), "01"),
+            ((DOWN, BUSY, DOWN), "1"),
+            ((CLOSED, DOWN), "1"),
             ((OPEN, OPEN), "01"),
             ((CLOSED, OPEN), "1"),
         ):

@@ -38,6 +38,7 @@ class Ask:
 
     name: str = "ask"
     long_poll: bool = False
+    quorum: bool = False
 
 
 READ, WAIT = Ask(), Ask("wait", long_poll=True)
@@ -210,7 +211,7 @@ class GivingUpTests(Case):
             self.assertIs(service.status, Status.BUSY)
 
     def test_a_request_that_a_policy_below_did_not_let_begin_is_not_counted(self):
-        service = self.over(failures=1, at_once=lambda request, outcome: True)
+        service = self.over(failures=1, at_once=lambda request, outcome: Status.BUSY)
         self.fails(service, QueueFull("full"))
         self.assertIs(service.status, Status.OPEN)
 
@@ -236,8 +237,8 @@ class GivingUpTests(Case):
 
     def test_one_failure_may_be_enough_by_itself(self):
         for error, expected in (
-            (NotSent(), Status.BUSY),
-            (RequestTimedOut(5), Status.BUSY),
+            (NotSent(), Status.DOWN),
+            (RequestTimedOut(5), Status.DOWN),
             (ReplyLost(), Status.OPEN),
             (ValueError(), Status.OPEN),
         ):
@@ -250,7 +251,7 @@ class GivingUpTests(Case):
 
         def at_once(request, outcome):
             seen.append((request, outcome.type))
-            return False
+            return None
 
         service = self.over(failures=9, at_once=at_once)
         self.succeeds(service)
@@ -562,6 +563,30 @@ class ProbeTests(Case):
         self.probes[-1].callback("alive")
         self.assertIs(service.status, Status.OPEN)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_that_was_down_and_answers_that_it_is_not_well_is_busy(self):
+        service = self.over(failures=9, at_once=unreachable, probe=self.probe, backoff=[1])
+        self.fails(service, NotSent())
+        for error, expected in (
+            (ReplyLost(), Status.BUSY),
+            (RequestTimedOut(5), Status.DOWN),
+            (QueueFull(), Status.DOWN),
+        ):
+            self.clock.advance(1)
+            self.probes[-1].errback(error)
+            self.assertIs(service.status, expected, error)
+        self.clock.advance(1)
+        self.probes[-1].callback("alive")
+        self.assertIs(service.status, Status.OPEN)
+
+    def test_one_that_is_busy_and_cannot_be_reached_either_is_down(self):
+        service = self.over(failures=1, at_once=unreachable, probe=self.probe)
+        self.fails(service, ReplyLost())
+        self.assertIs(service.status, Status.BUSY)
+        self.fails(service, NotSent())
+        self.assertIs(service.status, Status.DOWN)
+        self.fails(service, ReplyLost())
+        self.assertIs(service.status, Status.DOWN)
 
     def test_it_stays_busy_until_the_probe_is_answered(self):
         service = self.probed()
@@ -1033,10 +1058,12 @@ class ReprTests(Case):
         self.clock.advance(0.25)
         self.assertEqual(
             repr(service),
-            "FailureAccrual(ConsecutiveFailures(2), left alone for 0.75 s) >> Below()",
+            "FailureAccrual(ConsecutiveFailures(2), busy, left alone for 0.75 s) >> Below()",
         )
         self.clock.advance(1)
-        self.assertEqual(repr(self.accrual), "FailureAccrual(ConsecutiveFailures(2), to be tried)")
+        self.assertEqual(
+            repr(self.accrual), "FailureAccrual(ConsecutiveFailures(2), busy, to be tried)"
+        )
         self.succeeds(service)
         self.assertIn("alive", repr(self.accrual))
 
@@ -1059,15 +1086,20 @@ class ArgumentTests(Case):
 class UnreachableTests(SynchronousTestCase):
     def test_it_is_what_the_next_request_would_most_likely_meet_too(self):
         for outcome, expected in (
-            (Failure(NotSent("refused")), True),
-            (Failure(RequestTimedOut(5)), True),
-            (Failure(ReplyLost("reset")), False),
-            (Failure(QueueFull()), False),
-            (Failure(ValueError()), False),
-            ("answer", False),
-            (NotSent("an error that is an answer"), False),
+            (Failure(NotSent("refused")), Status.DOWN),
+            (Failure(RequestTimedOut(5)), Status.DOWN),
+            (Failure(ReplyLost("reset")), None),
+            (Failure(QueueFull()), None),
+            (Failure(ValueError()), None),
+            ("answer", None),
+            (NotSent("an error that is an answer"), None),
         ):
             self.assertIs(unreachable(READ, outcome), expected, outcome)
+
+    def test_one_that_waits_for_the_votes_of_others_shows_less_when_it_is_late(self):
+        vote = Ask(quorum=True)
+        self.assertIs(unreachable(vote, Failure(RequestTimedOut(5))), Status.BUSY)
+        self.assertIs(unreachable(vote, Failure(NotSent("refused"))), Status.DOWN)
 
 
 class AnyOrder(RuleBasedStateMachine):

@@ -58,7 +58,7 @@ class Case(RealServerTestCase):
         return self.stats.gauge_value("endpoint_long_polls_in_flight", endpoint=url)
 
     def left_alone(self, etcd: Etcd) -> list[str]:
-        return re.findall(r"<(http\S+) BUSY", repr(etcd))
+        return re.findall(r"<(http\S+) (?:BUSY|DOWN)", repr(etcd))
 
     async def known_everywhere(self, cluster: EtcdCluster, key: Key) -> None:
         """Wait until no member is behind what a quorum knows of a key."""
@@ -137,6 +137,25 @@ class KilledTests(Case):
         for op in await gatherResults([key.get() for _ in range(32)], consumeErrors=True):
             self.assertEqual(op.node.text, "1")
         self.assertGreater(self.asked(last.url, result="success"), 0)
+
+    async def test_with_the_quorum_lost_no_write_that_hangs_keeps_a_get_from_its_answer(self):
+        cluster, _, key = await self.all_know("1")
+        last = await self.follower(cluster)
+        for member in cluster.members:
+            if member is not last:
+                await member.kill()
+        # More than there are connections to one member.
+        hanging = [key.set("2") for _ in range(100)]
+        asking = [key.get(quorum=True) for _ in range(100)]
+        ended: list[object] = []
+        for each in [*hanging, *asking]:
+            each.addBoth(ended.append)
+        while len(ended) < 200:
+            # Those killed may still be asked now and then, and refuse.
+            for op in await gatherResults([key.get() for _ in range(16)], consumeErrors=True):
+                self.assertEqual(op.node.text, "1")
+        for end in ended:
+            self.assertIsInstance(end, Failure)
 
 
 class HungTests(Case):

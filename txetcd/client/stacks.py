@@ -21,6 +21,7 @@ from txetcd.filters import (
 from txetcd.http.authentication import BasicAuthentication
 from txetcd.http.response_class import classify_response
 from txetcd.keys import Namespace
+from txetcd.service import Status
 from txetcd.stack import Layer, Stack
 
 __all__ = ["DEFAULT_TIMEOUT", "default_endpoint_stack", "default_stack"]
@@ -131,13 +132,13 @@ def default_endpoint_stack(
     return Stack(layers)
 
 
-def _unreachable_for(seconds: float) -> Callable[[object, object], bool]:
+def _unreachable_for(seconds: float) -> Callable[[object, object], Status | None]:
     """As `unreachable`, but that what timed out earlier shows nothing."""
 
-    def at_once(request: object, outcome: object) -> bool:
-        if not unreachable(request, outcome):
-            return False
+    def at_once(request: object, outcome: object) -> Status | None:
         error = outcome.value if isinstance(outcome, Failure) else None
-        return not isinstance(error, RequestTimedOut) or error.seconds >= seconds
+        if isinstance(error, RequestTimedOut) and error.seconds < seconds:
+            return None
+        return unreachable(request, outcome)
 
     return at_once

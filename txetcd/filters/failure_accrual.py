@@ -26,21 +26,32 @@ Rep = TypeVar("Rep")
 DEFAULT_REVIVAL = Backoff.exponential_jittered(0.1, 10.0)
 
 
-def unreachable(request: object, outcome: object) -> bool:
-    """Whether an outcome shows a service that cannot be reached, or is stuck.
+def unreachable(request: object, outcome: object) -> Status | None:
+    """What an outcome shows of a service that perhaps cannot be reached, or is stuck.
 
     The connection could not be made (`NotSent`), or nothing came in time
-    (`RequestTimedOut`).  The next request would most likely cost as much.
+    (`RequestTimedOut`): the next request would most likely cost as much.  But a request
+    that needs a vote of several servers (``quorum``) waits for the others as well: one
+    that timed out shows less.
+
+    Returns:
+        `Status.DOWN`; `Status.BUSY` if the others may be at fault; None for any other
+        outcome.
     """
-    return isinstance(outcome, Failure) and isinstance(outcome.value, (NotSent, RequestTimedOut))
+    error = outcome.value if isinstance(outcome, Failure) else None
+    if isinstance(error, RequestTimedOut) and getattr(request, "quorum", False):
+        return Status.BUSY
+    return Status.DOWN if isinstance(error, (NotSent, RequestTimedOut)) else None
 
 
 class FailureAccrual(Filter[Req, Rep, Req, Rep]):
-    """Notes when a service fails too much, and makes its status `Status.BUSY` for a while.
+    """Notes when a service fails too much, and makes its status a worse one for a while.
 
-    A balancer above then picks another.  What is sent all the same, since nothing else
-    is left, does pass, unless ``refuse`` is true.  The time it is left alone grows with
-    each attempt to bring it back, by a schedule.  It comes back
+    That is `Status.BUSY`, or `Status.DOWN` if it cannot even be reached.  A balancer above
+    then picks another: one that is open or, failing that, one that is busy.  What is sent
+    all the same, since nothing else is left, does pass, unless ``refuse`` is true.  The
+    time it is left alone grows with each attempt to bring it back, by a schedule.  It
+    comes back
 
     - with a ``probe``: when that has been answered, which is asked after each delay.  No
       request of a user's is put at risk.
@@ -61,8 +72,8 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
         clock: Tells the time.
         policy: Counts failures, and says which is one too many; five in a row by
             default.
-        at_once: Sees a request and its failure; true if this one is enough by itself.
-            `unreachable` is made for it.
+        at_once: Sees a request and its failure, and returns the status of the service that
+            this one shows by itself; None if it shows none.  `unreachable` is made for it.
         backoff: How long the service is left alone, first and after each attempt; its
             last delay is repeated.
         classifier: Says which outcomes are failures.  A request that another policy
@@ -87,7 +98,7 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
         clock: Clock,
         *,
         policy: AccrualPolicy | None = None,
-        at_once: Callable[[Any, Any], bool] | None = None,
+        at_once: Callable[[Any, Any], Status | None] | None = None,
         backoff: Backoff = DEFAULT_REVIVAL,
         classifier: ResponseClassifier = classify,
         probe: Probe | None = None,
@@ -109,6 +120,8 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
         self._heartbeat = heartbeat
         self._refuse = refuse
         self._dead = False
+        # How bad it is while it is left alone.
+        self._status = Status.BUSY
         # How often it has been given up: a request that began before the last time tells
         # nothing of the time after.
         self._deaths = 0
@@ -142,7 +155,7 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
     def status_of(self, service: Service[Req, Rep]) -> Status:
         if not self._dead or self._may_try():
             return service.status
-        return Status.worst(service.status, Status.BUSY)
+        return Status.worst(service.status, self._status)
 
     def close_with(self, service: Service[Req, Rep]) -> Deferred[None]:
         if self._probing is not None:
@@ -203,16 +216,22 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
     def _failed(
         self, request: Any, outcome: Any, service: Service[Any, Any], trial: bool
     ) -> None:
+        shown = self._shown(request, outcome)
         if self._dead:
+            self._status = Status.worst(self._status, shown)
             if trial:
                 self._leave_alone(service)
-            return
-        enough = self._at_once is not None and self._at_once(request, outcome)
-        if self._policy.failed() or enough:
-            self._give_up(service)
+        elif self._policy.failed() or shown is not Status.OPEN:
+            self._give_up(service, shown)
 
-    def _give_up(self, service: Service[Any, Any]) -> None:
+    def _shown(self, request: Any, outcome: Any) -> Status:
+        """What status a failure shows by itself; `Status.OPEN` if none."""
+        shown = None if self._at_once is None else self._at_once(request, outcome)
+        return Status(shown or Status.OPEN)
+
+    def _give_up(self, service: Service[Any, Any], shown: Status) -> None:
         self._dead = True
+        self._status = Status.worst(Status.BUSY, shown)
         self._deaths += 1
         self._trying = False
         self._delays = iter(self._backoff)
@@ -228,13 +247,22 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
 
     def _answered(self, outcome: Any, service: Service[Any, Any]) -> None:
         verdict = self._verdict(None, outcome)
-        if self._dead:
+        if verdict.is_failure:
+            self._failed_probe(outcome, service)
+        elif self._dead:
             back = verdict is ResponseClass.SUCCESS
             (self._revive if back else self._leave_alone)(service)
-        elif verdict.is_failure:
-            self._give_up(service)
         # A success of one that is alive is none of its requests', and not counted.
         self._listen(service)
+
+    def _failed_probe(self, outcome: Any, service: Service[Any, Any]) -> None:
+        shown = self._shown(None, outcome)
+        if not self._dead:
+            self._give_up(service, shown)
+            return
+        # One that was down may answer by now, if only that it is not well.
+        self._status = Status.worst(Status.BUSY, shown)
+        self._leave_alone(service)
 
     def _listen(self, service: Service[Any, Any]) -> None:
         """Ask whether it is alive, after a time, as long as requests are parked on it."""
@@ -248,5 +276,6 @@ class FailureAccrual(Filter[Req, Rep, Req, Rep]):
     def __repr__(self) -> str:
         state = "alive"
         if self._dead:
-            state = f"left alone for {self._left:.3g} s" if self._left else "to be tried"
+            left = f"left alone for {self._left:.3g} s" if self._left else "to be tried"
+            state = f"{self._status.name.lower()}, {left}"
         return f"FailureAccrual({self._policy!r}, {state})"

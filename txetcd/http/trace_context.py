@@ -40,13 +40,4 @@ def with_trace_context(request: Request, fields: Mapping[str, str]) -> Request:
     headers = request.headers.set(PARENT, parent).remove(STATE)
     if state:
         headers = headers.add(STATE, state)
-    # All but the header fields has been checked.
-    return Request._encoded(
-        request.method,
-        request.path,
-        request.query,
-        headers,
-        request.body,
-        request.long_poll,
-        request.on_head,
-    )
+    return request.with_headers(headers)

@@ -11,10 +11,10 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from txetcd.http.agent import Agent
+from txetcd.http.bulkheads import Bulkheads
 from txetcd.http.direct import DirectService
 from txetcd.http.endpoint import endpoint_for
 from txetcd.http.h1 import DEFAULT_LIMITS, Limits
-from txetcd.http.long_polls import LongPollsApart
 from txetcd.http.message import Request, Response
 from txetcd.http.pool import DEFAULT_CONNECT_TIMEOUT, Pool
 from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, LONG_POLL_LIMITS, PoolLimits
@@ -77,8 +77,9 @@ def direct_service(
 ) -> Service[Request, Response]:
     """A service of one server's, on pools of its own, which its ``close`` empties.
 
-    The arguments are those of `open_pool`; ``long_poll_limits`` are those of the pool for
-    long-polls.
+    The arguments are those of `open_pool`; ``limits`` are those of each of two pools, for
+    requests that need a vote of several servers and for those that do not, and
+    ``long_poll_limits`` those of the pool for long-polls.  See `Bulkheads`.
 
     .. versionadded:: 0.1
     """
@@ -95,7 +96,7 @@ def direct_service(
             )
         )
 
-    return LongPollsApart(service(limits), service(long_poll_limits))
+    return Bulkheads(service(limits), service(limits), service(long_poll_limits))
 
 
 def treq_service(
@@ -128,7 +129,7 @@ def treq_service(
         client = HTTPClient(_any(agent), _any(_NoCookies()), _any(_BytesProducer))
         return TreqService(client, url, max_body=response_limits.body, on_close=agent.close)
 
-    return LongPollsApart(service(limits), service(long_poll_limits))
+    return Bulkheads(service(limits), service(limits), service(long_poll_limits))
 
 
 def _any(value: object) -> Any:

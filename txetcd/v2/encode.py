@@ -83,10 +83,11 @@ def _encoded(op: Op) -> Request:
     form = "&".join(given)
     path = PREFIX + quote(op.path)
     if method in _WITH_FORM:
-        request = Request._encoded(method, path, "", _FORM, form.encode("ascii"))
+        request = Request._encoded(method, path, "", _FORM, form.encode("ascii"), quorum=True)
     else:
         on_head = _on_head(op) if type(op) is Get else None
-        request = Request._encoded(method, path, form, _PLAIN, b"", op.long_poll, on_head)
+        quorum = op.quorum if type(op) is Get else True
+        request = Request._encoded(method, path, form, _PLAIN, b"", op.long_poll, on_head, quorum)
     _check_lengths(op, request)
     return request
 

@@ -1,4 +1,4 @@
-"""`LongPollsApart`: two ways to one server."""
+"""`Bulkheads`: three ways to one server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txetcd import Service, Status
 from txetcd.http import Request
-from txetcd.http.long_polls import LongPollsApart
+from txetcd.http.bulkheads import Bulkheads
 
 
 class Stub(Service[Request, Any]):
@@ -37,16 +37,18 @@ class Stub(Service[Request, Any]):
         return self.name
 
 
-class LongPollsApartTests(SynchronousTestCase):
+class BulkheadsTests(SynchronousTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.requests, self.long_polls = Stub("requests"), Stub("long_polls")
-        self.service = LongPollsApart(self.requests, self.long_polls)
+        self.requests, self.quorum = Stub("requests"), Stub("quorum")
+        self.long_polls = Stub("long_polls")
+        self.service = Bulkheads(self.requests, self.quorum, self.long_polls)
 
-    def test_a_long_poll_goes_one_way_and_all_else_the_other(self):
+    def test_each_kind_of_request_goes_its_own_way(self):
         for request, name in [
             (Request("GET", "/"), "requests"),
-            (Request("PUT", "/", body=b"x"), "requests"),
+            (Request("GET", "/", quorum=True), "quorum"),
+            (Request("PUT", "/", body=b"x", quorum=True), "quorum"),
             (Request("GET", "/", long_poll=True), "long_polls"),
         ]:
             self.assertEqual(self.successResultOf(self.service(request)), (name, request))
@@ -63,22 +65,26 @@ class LongPollsApartTests(SynchronousTestCase):
         self.assertTrue(under_way.called)
         self.failureResultOf(reply)
 
-    def test_it_is_as_healthy_as_the_less_healthy(self):
+    def test_it_is_as_healthy_as_the_least_healthy(self):
         self.assertIs(self.service.status, Status.OPEN)
         self.long_polls.health = Status.BUSY
         self.assertIs(self.service.status, Status.BUSY)
+        self.quorum.health = Status.DOWN
+        self.assertIs(self.service.status, Status.DOWN)
         self.requests.health = Status.CLOSED
         self.assertIs(self.service.status, Status.CLOSED)
 
-    def test_closing_closes_both_and_waits_for_both(self):
+    def test_closing_closes_all_and_waits_for_all(self):
         closing = self.service.close()
-        self.assertEqual((self.requests.closed, self.long_polls.closed), (1, 1))
+        ways = [self.requests, self.quorum, self.long_polls]
+        self.assertEqual([each.closed for each in ways], [1, 1, 1])
         self.long_polls.closing.callback(None)
+        self.quorum.closing.callback(None)
         self.assertNoResult(closing)
         self.requests.closing.callback(None)
         self.assertIsNone(self.successResultOf(closing))
 
-    def test_closing_fails_if_one_fails_though_the_other_is_closed_too(self):
+    def test_closing_fails_if_one_fails_though_the_others_are_closed_too(self):
         closing = self.service.close()
         self.requests.closing.errback(ZeroDivisionError())
         error: Any = self.failureResultOf(closing, FirstError).value
@@ -86,4 +92,4 @@ class LongPollsApartTests(SynchronousTestCase):
         self.assertEqual(self.long_polls.closed, 1)
 
     def test_it_shows_the_way_of_most(self):
-        self.assertEqual(repr(self.service), "LongPollsApart(requests)")
+        self.assertEqual(repr(self.service), "Bulkheads(requests)")
