@@ -392,16 +392,16 @@ class ChangeTests(Case):
         self.assertEqual(len(a.cancelled), 1)
         self.assertEqual(cancelled, [])
 
-    def test_a_long_poll_that_goes_on_when_it_is_cancelled_ends_as_the_service_is_closed(self):
+    def test_a_long_poll_that_goes_on_when_it_is_cancelled_fails_at_once_all_the_same(self):
         balancer = self.balancer()
         self.set.become(Ok([A]))
         self.network[A].deaf = True
         wait = balancer(WAIT)
         self.set.become(Ok([B]))
-        self.assertNoResult(wait)
+        self.failureResultOf(wait, EndpointDown)
         self.assertEqual(self.network[A].closed, 1)
         self.network[A].answer(ServiceClosed())
-        self.failureResultOf(wait, EndpointDown)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_one_whose_service_lets_the_endpoint_leave_fails_at_once(self):
         balancer = self.balancer()
@@ -414,6 +414,44 @@ class ChangeTests(Case):
 
         self.network[A].outcome = leaves
         self.failureResultOf(balancer(WAIT), EndpointDown)
+
+    def test_one_whose_service_is_closed_by_that_hears_of_its_endpoint_all_the_same(self):
+        balancer = self.balancer()
+        self.set.become(Ok([A]))
+
+        def leaves(request):
+            self.set.become(Ok([B]))
+            raise ServiceClosed
+
+        self.network[A].outcome = leaves
+        error = self.failureResultOf(balancer(WAIT), EndpointDown).value
+        self.assertEqual(error.endpoint, A)
+
+    def test_one_that_is_answered_as_its_endpoint_leaves_is_answered(self):
+        balancer = self.balancer()
+        self.set.become(Ok([A]))
+
+        def leaves(request):
+            self.set.become(Ok([B]))
+            return "event"
+
+        self.network[A].outcome = leaves
+        self.assertEqual(self.successResultOf(balancer(WAIT)), "event")
+
+    def test_one_that_its_user_cancels_is_cancelled_whatever_becomes_of_its_endpoint(self):
+        balancer = self.balancer()
+        self.set.become(Ok([A]))
+        waits = [balancer(WAIT), balancer(WAIT)]
+
+        def end_too(failure, other):
+            other.cancel()
+            return failure.type
+
+        for each, other in (waits, waits[::-1]):
+            each.addErrback(end_too, other)
+        self.set.become(Ok([B]))
+        outcomes = {self.successResultOf(each) for each in waits}
+        self.assertEqual(outcomes, {EndpointDown, CancelledError})
 
     def test_an_address_that_comes_back_has_a_new_service(self):
         balancer = self.balancer()

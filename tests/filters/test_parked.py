@@ -50,8 +50,16 @@ class ParkedTests(SynchronousTestCase):
             error = self.failureResultOf(each, EndpointDown).value
             self.assertTrue(error.retryable)
             self.assertFalse(error.possibly_applied)
+            self.assertIn("parked", str(error))
         self.assertEqual(len(self.parked), 0)
         self.parked.end()
+
+    def test_why_they_end_is_a_parameter(self):
+        parked = Parked("moved house")
+        poll: Deferred = parked.add(Deferred())
+        parked.end()
+        error = self.failureResultOf(poll, EndpointDown).value
+        self.assertEqual(str(error), "moved house")
 
     def test_a_cancellation_of_ours_becomes_endpoint_down_too(self):
         poll = self.park(lambda each: each.errback(RequestCancelled()))

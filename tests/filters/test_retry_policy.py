@@ -14,7 +14,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txetcd import AmbiguousWrite, ApiError, KeyNotFound, NotSent, ReplyLost, RequestTimedOut
 from txetcd import TestFailed as ComparisonFailed
-from txetcd.errors import QueueFull, RequestCancelled, ServiceClosed, UnexpectedResponse
+from txetcd.errors import (
+    EndpointDown,
+    LoadShed,
+    NoEndpoints,
+    QueueFull,
+    RateLimited,
+    RequestCancelled,
+    ServiceClosed,
+    UnexpectedResponse,
+    WatcherCleared,
+)
 from txetcd.filters import retry
 from txetcd.filters import when_safe as from_the_package
 from txetcd.filters.retry_policy import RetryPolicy, when_safe
@@ -42,6 +52,8 @@ ERRORS: list[BaseException] = [
     ComparisonFailed(101),
     UnexpectedResponse(503),
     QueueFull("full"),
+    EndpointDown("gone"),
+    WatcherCleared(400),
     ServiceClosed(),
     CancelledError(),
     RequestCancelled(sent=False),
@@ -269,7 +281,16 @@ class SafetyTests(Case):
         self.assertTrue(RetryPolicy.on(always).if_safe()(READ, "answer"))
 
     def test_a_write_is_sent_again_if_it_was_certainly_not_carried_out(self):
-        kinds = [NotSent, RequestTimedOut, KeyNotFound, ComparisonFailed, QueueFull, ServiceClosed]
+        kinds = [
+            NotSent,
+            RequestTimedOut,
+            KeyNotFound,
+            ComparisonFailed,
+            QueueFull,
+            EndpointDown,
+            WatcherCleared,
+            ServiceClosed,
+        ]
         for request in (WRITE, Odd(), None):
             self.assertEqual(self.outcomes(request), kinds)
 
@@ -283,8 +304,26 @@ class SafetyTests(Case):
     def test_an_error_that_does_not_say_may_follow_a_write_that_was_carried_out(self):
         self.assertFalse(RetryPolicy.on(ValueError).if_safe()(WRITE, Failure(ValueError())))
 
-    def test_a_wait_is_not_safe(self):
-        self.assertEqual(self.outcomes(WAIT), [])
+    def test_a_wait_is_sent_again_if_it_never_left(self):
+        self.assertEqual(self.outcomes(WAIT), [NotSent, QueueFull])
+        for error in (NotSent(), QueueFull(), RateLimited(), LoadShed(), NoEndpoints()):
+            self.assertTrue(when_safe(WAIT, Failure(error)))
+
+    def test_a_wait_that_may_have_been_parked_is_not_though_it_changes_nothing(self):
+        for error in (EndpointDown(), WatcherCleared(400), ReplyLost(), UnexpectedResponse(503)):
+            self.assertTrue(when_safe(READ, Failure(error)))
+            self.assertFalse(when_safe(WAIT, Failure(error)))
+
+    def test_a_wait_that_was_answered_is_not_safe_either(self):
+        for outcome in (None, "answer", Response(503)):
+            self.assertFalse(RetryPolicy.on(always).if_safe()(WAIT, outcome))
+
+    def test_a_wait_that_writes_is_judged_as_a_write_too(self):
+        request, error = Request("PUT", "/a", long_poll=True), NotSent()
+        self.assertTrue(when_safe(request, Failure(error)))
+        # As of one that was sent again below.
+        error.possibly_applied = True
+        self.assertFalse(when_safe(request, Failure(error)))
 
     @quick
     @given(policies)

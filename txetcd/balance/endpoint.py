@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txetcd.balance.load import Load
 from txetcd.errors import EndpointDown, ServiceClosed, TxetcdError
+from txetcd.filters.parked import Parked, detached
 from txetcd.service import Service, Status
 
 __all__ = ["Endpoint"]
@@ -18,6 +19,9 @@ Req = TypeVar("Req")
 Rep = TypeVar("Rep")
 
 _log = Logger()
+
+#: What a long poll is told when its endpoint has left.
+LEFT = "the endpoint is none any more; the wait can go on at another"
 
 
 class Endpoint(Generic[Req, Rep]):
@@ -38,7 +42,7 @@ class Endpoint(Generic[Req, Rep]):
         "_drained",
         "_gone",
         "_metric",
-        "_polls",
+        "_parked",
         "_service",
         "_under_way",
         "address",
@@ -49,7 +53,7 @@ class Endpoint(Generic[Req, Rep]):
         self._service = service
         self._metric = metric
         self._under_way = 0
-        self._polls: set[Deferred[Rep]] = set()
+        self._parked = Parked(LEFT)
         # Whether its long polls have failed because it left.
         self._gone = False
         # Fires when it has left, and nothing that counts is under way.
@@ -82,13 +86,12 @@ class Endpoint(Generic[Req, Rep]):
 
     def park(self, request: Req) -> Deferred[Rep]:
         """Serve a long poll; it fails with `EndpointDown` when the endpoint leaves."""
-        answer = self._ask(request)
-        self._polls.add(answer)
-        answer.addBoth(self._woken, answer)
+        answer = self._parked.add(detached(self._ask(request)))
         if self._gone:
-            # By something that the service called.
-            answer.cancel()
-        return answer
+            # By something that the service called, which may have been closed since.
+            self._parked.end()
+            answer.addErrback(_moved)
+        return answer.addErrback(self._located)
 
     def _ask(self, request: Req) -> Deferred[Rep]:
         try:
@@ -107,19 +110,6 @@ class Endpoint(Generic[Req, Rep]):
             self._drain()
         return self._located(outcome) if isinstance(outcome, Failure) else outcome
 
-    def _woken(self, outcome: Any, answer: Deferred[Rep]) -> Any:
-        self._polls.discard(answer)
-        if not isinstance(outcome, Failure):
-            return outcome
-        if self._gone and outcome.check(CancelledError, ServiceClosed):
-            outcome = Failure(self._left(outcome.value))
-        return self._located(outcome)
-
-    def _left(self, cause: BaseException | None) -> EndpointDown:
-        error = EndpointDown("the endpoint is none any more; the wait can go on at another")
-        error.__cause__ = cause
-        return error
-
     def _located(self, failure: Failure) -> Failure:
         error = failure.value
         if isinstance(error, TxetcdError):
@@ -136,10 +126,7 @@ class Endpoint(Generic[Req, Rep]):
         drained.addCallback(lambda _: self.close())
         self._drained = drained
         self._gone = True
-        for answer in list(self._polls):
-            # One may have ended with another; what its user waits for is not ours to cancel.
-            if answer in self._polls:
-                answer.cancel()
+        self._parked.end()
         if not self._under_way:
             self._drain()
         return drained
@@ -175,3 +162,8 @@ class Endpoint(Generic[Req, Rep]):
     def __repr__(self) -> str:
         left = ", left" if self._gone else ""
         return f"<{self.address} {self.status.name}, load {self.load:.3g}{left}>"
+
+
+def _moved(failure: Failure) -> Failure:
+    """What has happened to a long poll that came to a service as that was closed."""
+    return Failure(EndpointDown(LEFT)) if failure.check(ServiceClosed) else failure

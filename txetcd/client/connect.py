@@ -52,7 +52,8 @@ def connect(
     Args:
         endpoints: A URL, several between commas, or an iterable of either; or an
             `Activity` of such, where they change: see `Refreshed`.  If anything is wrong
-            with one of an activity's, that is logged, and this one passed over.
+            with one of an activity's, that is logged, and this one passed over; so it is if
+            ``endpoint_stack`` returns no `Stack` for it.
         api: The protocol: ``"v2"``.
         transport: What carries it: ``"treq"``, or ``"direct"``, which does the same with
             nothing in between and in about half the time.
@@ -77,13 +78,15 @@ def connect(
         ValueError: An endpoint is not a URL with scheme and host, there is none,
             or another argument is out of its range.
         TypeError: An endpoint, the namespace, ``stats`` or ``tls`` is of another kind, or
-            ``stack`` or ``endpoint_stack`` returns no `Stack`.
+            ``stack`` or ``endpoint_stack`` is no function or returns no `Stack`.
 
     .. versionadded:: 0.1
     """
     one_of("api", api, ["v2"])
     transport_of = TRANSPORTS[one_of("transport", transport, [*TRANSPORTS])]
     reactor = global_reactor() if reactor is None else reactor
+
+    _check_kinds(tls, stack, endpoint_stack)
 
     layers = default_stack(reactor, timeout=timeout, auth=auth, namespace=namespace, stats=stats)
     if stack is not None:
@@ -133,6 +136,18 @@ def _versions(layers: Stack) -> Any:
     at = layers.roles.index("protocol") if "protocol" in layers else len(every)
     above = Stack(each for each in every[:at] if each.role in SHARED_ROLES)
     return above.to_filter() >> v2.Versions() >> Stack(every[at + 1 :]).to_filter()
+
+
+def _check_kinds(tls: object, stack: object, endpoint_stack: object) -> None:
+    """Raise what would be found with the first endpoint, which may come later."""
+    if not (tls is None or isinstance(tls, TLS)):
+        raise TypeError(f"tls= takes a TLS(ca=..., certificate=...), not {type(tls).__name__}")
+    for name, value, of in (
+        ("stack", stack, "a Stack"),
+        ("endpoint_stack", endpoint_stack, "a Stack and a URL"),
+    ):
+        if not (value is None or callable(value)):
+            raise TypeError(f"{name}= takes a function of {of}, not {value!r}")
 
 
 def _checked(name: str, stack: Stack) -> Stack:

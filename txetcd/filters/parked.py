@@ -15,11 +15,16 @@ Rep = TypeVar("Rep")
 
 
 class Parked:
-    """Long polls under way, which can be ended all together so that they move on."""
+    """Long polls under way, which can be ended all together so that they move on.
 
-    __slots__ = ("_deferreds", "_ending")
+    Args:
+        why: What the `EndpointDown` says that they fail with.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_deferreds", "_ending", "_why")
+
+    def __init__(self, why: str = "the endpoint has gone with this request parked on it") -> None:
+        self._why = why
         self._deferreds: set[Deferred[Any]] = set()
         # The one that is being ended.
         self._ending: Deferred[Any] | None = None
@@ -36,7 +41,7 @@ class Parked:
         self._deferreds.discard(deferred)
         ours = deferred is self._ending and isinstance(outcome, Failure)
         if ours and outcome.check(CancelledError):
-            return Failure(EndpointDown("the endpoint has gone with this request parked on it"))
+            return Failure(EndpointDown(self._why))
         return outcome
 
     def end(self) -> None:

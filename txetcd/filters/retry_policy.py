@@ -18,6 +18,7 @@ import attrs
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
+from txetcd.errors import EndpointDown, NotSent, Rejected
 from txetcd.response_class import ResponseClass, ResponseClassifier, classify
 
 __all__ = ["Condition", "Policy", "RetryPolicy", "when_safe"]
@@ -139,8 +140,9 @@ class RetryPolicy:
         """As this, but only where it can do no harm, as with `when_safe`.
 
         That leaves reads; and writes that failed and are known not to have been carried
-        out.  A write that was answered, with whatever response, may have been.  A request
-        that waits for something to happen is left out: it may miss that when sent again.
+        out.  A write that was answered, with whatever response, may have been.  Of requests
+        that wait for something to happen, it leaves those that never left: one that was
+        parked may miss that when it is sent again.
         """
         decide = self._decide
         return RetryPolicy(
@@ -202,11 +204,17 @@ def _test(what: Condition, classifier: ResponseClassifier) -> _Decide:
 
 
 def _safe(request: Any, outcome: Any, _: int) -> bool:
-    if getattr(request, "long_poll", False):
+    if getattr(request, "long_poll", False) and not _never_left(outcome):
         return False
     if not getattr(request, "is_write", True):
         return True
     return isinstance(outcome, Failure) and not getattr(outcome.value, "possibly_applied", True)
+
+
+def _never_left(outcome: Any) -> bool:
+    error = outcome.value if isinstance(outcome, Failure) else None
+    # With EndpointDown ends also a wait that was parked at an endpoint which has gone.
+    return isinstance(error, (NotSent, Rejected)) and not isinstance(error, EndpointDown)
 
 
 def _when_safe(request: Any, outcome: Any, retries: int) -> bool:
@@ -221,8 +229,9 @@ def _when_safe(request: Any, outcome: Any, retries: int) -> bool:
 #: The default policy of `Retry`: again only what can do no harm.
 #:
 #: That is a failure that is ``retryable``, of a request that either was never
-#: sent or is a read, and does not wait for something to happen (a wait that is
-#: sent again later may miss what it waited for).  It is
+#: sent or is a read.  A request that waits for something to happen is sent again
+#: only if it never left, as `NotSent` says, and any `Rejected` but `EndpointDown`: one
+#: that was parked may miss what it waited for.  It is
 #: ``RetryPolicy.on(ResponseClass.RETRYABLE).if_safe()``.
 when_safe = RetryPolicy(_when_safe, "when_safe")
 

@@ -18,9 +18,9 @@ __all__ = ["Lifecycle"]
 #: How often a process is asked whether it has changed, in seconds.
 TICK = 0.005
 
-#: How long an answer of a server that is just starting may take, in seconds.  Whether the process
-#: lives is looked at as often.
-ANSWER_TIME = 0.25
+#: How long an answer of a server that is just starting may take, in seconds: on a machine that has
+#: much to do, even a good one takes a while.  One that dies hangs up, and is not waited for.
+ANSWER_TIME = 2.0
 
 #: How long a killed process may take to be gone, in seconds.
 DEATH_TIME = 10.0
