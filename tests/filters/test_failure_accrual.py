@@ -38,7 +38,7 @@ class Ask:
 
     name: str = "ask"
     long_poll: bool = False
-    quorum: bool = False
+    needs_quorum: bool = False
 
 
 READ, WAIT = Ask(), Ask("wait", long_poll=True)
@@ -250,8 +250,7 @@ class GivingUpTests(Case):
         seen: list[Any] = []
 
         def at_once(request, outcome):
-            seen.append((request, outcome.type))
-            return None
+            return seen.append((request, outcome.type))
 
         service = self.over(failures=9, at_once=at_once)
         self.succeeds(service)
@@ -1097,7 +1096,7 @@ class UnreachableTests(SynchronousTestCase):
             self.assertIs(unreachable(READ, outcome), expected, outcome)
 
     def test_one_that_waits_for_the_votes_of_others_shows_less_when_it_is_late(self):
-        vote = Ask(quorum=True)
+        vote = Ask(needs_quorum=True)
         self.assertIs(unreachable(vote, Failure(RequestTimedOut(5))), Status.BUSY)
         self.assertIs(unreachable(vote, Failure(NotSent("refused"))), Status.DOWN)
 

@@ -47,8 +47,8 @@ class BulkheadsTests(SynchronousTestCase):
     def test_each_kind_of_request_goes_its_own_way(self):
         for request, name in [
             (Request("GET", "/"), "requests"),
-            (Request("GET", "/", quorum=True), "quorum"),
-            (Request("PUT", "/", body=b"x", quorum=True), "quorum"),
+            (Request("GET", "/", needs_quorum=True), "quorum"),
+            (Request("PUT", "/", body=b"x", needs_quorum=True), "quorum"),
             (Request("GET", "/", long_poll=True), "long_polls"),
         ]:
             self.assertEqual(self.successResultOf(self.service(request)), (name, request))

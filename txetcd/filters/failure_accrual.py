@@ -31,7 +31,7 @@ def unreachable(request: object, outcome: object) -> Status | None:
 
     The connection could not be made (`NotSent`), or nothing came in time
     (`RequestTimedOut`): the next request would most likely cost as much.  But a request
-    that needs a vote of several servers (``quorum``) waits for the others as well: one
+    that needs a vote of several servers (``needs_quorum``) waits for the others as well: one
     that timed out shows less.
 
     Returns:
@@ -39,7 +39,7 @@ def unreachable(request: object, outcome: object) -> Status | None:
         outcome.
     """
     error = outcome.value if isinstance(outcome, Failure) else None
-    if isinstance(error, RequestTimedOut) and getattr(request, "quorum", False):
+    if isinstance(error, RequestTimedOut) and getattr(request, "needs_quorum", False):
         return Status.BUSY
     return Status.DOWN if isinstance(error, (NotSent, RequestTimedOut)) else None
 

@@ -24,7 +24,7 @@ class Bulkheads(Service[Request, Response]):
 
     Args:
         requests: For requests that the server answers by itself, and at once.
-        quorum: For those that need a vote of several servers (`Request.quorum`).
+        quorum: For those that need a vote of several servers (`Request.needs_quorum`).
         long_polls: For those whose `Request.long_poll` is set.
 
     .. versionadded:: 0.1
@@ -44,7 +44,7 @@ class Bulkheads(Service[Request, Response]):
     def apply(self, request: Request) -> Deferred[Response]:
         if request.long_poll:
             return self._long_polls(request)
-        return (self._quorum if request.quorum else self._requests)(request)
+        return (self._quorum if request.needs_quorum else self._requests)(request)
 
     def close(self) -> Deferred[None]:
         """Close all of them."""

@@ -59,8 +59,9 @@ class Request:
         headers: The header fields.
         body: The whole body.
         long_poll: Whether the server may keep the reply back until something
-            happens.  Timeouts and retries leave such a request alone.
-        quorum: Whether the server cannot answer by itself, but needs a vote of several:
+            happens.  Timeouts leave such a request alone, and so do retries once it was
+            sent.
+        needs_quorum: Whether the server cannot answer by itself, but needs a vote of several:
             if it is slow to answer, the others may be at fault.
         on_head: Told the head of the response as soon as it has been read,
             before the body has (once an attempt); None if nobody wants to know.
@@ -79,7 +80,7 @@ class Request:
     body: bytes = b""
     long_poll: bool = False
     on_head: Callable[[Response], None] | None = attrs.field(default=None, eq=False)
-    quorum: bool = False
+    needs_quorum: bool = False
 
     @classmethod
     def _encoded(
@@ -91,7 +92,7 @@ class Request:
         body: bytes,
         long_poll: bool = False,
         on_head: Callable[[Response], None] | None = None,
-        quorum: bool = False,
+        needs_quorum: bool = False,
     ) -> Request:
         """A request whose method, path and query a protocol has encoded, and so checked.
 
@@ -105,7 +106,7 @@ class Request:
         _set(self, "body", body)
         _set(self, "long_poll", long_poll)
         _set(self, "on_head", on_head)
-        _set(self, "quorum", quorum)
+        _set(self, "needs_quorum", needs_quorum)
         return self
 
     def with_headers(self, headers: Headers) -> Request:
@@ -118,7 +119,7 @@ class Request:
             self.body,
             self.long_poll,
             self.on_head,
-            self.quorum,
+            self.needs_quorum,
         )
 
     @property

@@ -83,7 +83,8 @@ def _encoded(op: Op) -> Request:
     form = "&".join(given)
     path = PREFIX + quote(op.path)
     if method in _WITH_FORM:
-        request = Request._encoded(method, path, "", _FORM, form.encode("ascii"), quorum=True)
+        body = form.encode("ascii")
+        request = Request._encoded(method, path, "", _FORM, body, needs_quorum=True)
     else:
         on_head = _on_head(op) if type(op) is Get else None
         quorum = op.quorum if type(op) is Get else True
