@@ -204,8 +204,9 @@ class DefaultPolicyTests(Case):
         self.assertEqual(self.attempts(Odd(), ReplyLost()), 1)
         self.assertEqual(self.attempts(None, ReplyLost()), 1)
 
-    def test_a_wait_is_never_sent_again(self):
-        for error in (NotSent(), ReplyLost(), WatchEnded(), RequestTimedOut(1)):
+    def test_a_wait_is_sent_again_only_if_it_never_left(self):
+        self.assertEqual(self.attempts(WAIT, NotSent()), 2)
+        for error in (ReplyLost(), WatchEnded(), RequestTimedOut(1)):
             self.assertEqual(self.attempts(WAIT, error), 1)
 
     def test_a_failure_that_will_not_pass_is_final(self):
@@ -656,6 +657,31 @@ class PossiblyAppliedTests(Case):
 
     def test_a_response_that_was_refused_was_an_answer_to_something(self):
         self.assertTrue(self.outcome("bad", NotSent()).possibly_applied)
+
+    def test_nothing_of_a_read_was_carried_out_by_the_attempts_before(self):
+        for first in (ReplyLost("reset"), UnexpectedResponse(503), RequestTimedOut(1)):
+            for last in (NotSent("refused"), ApiError(100)):
+                answer = self.over(first, last, backoff=[1])(READ)
+                self.clock.advance(1)
+                error = self.failureResultOf(answer).value
+                self.assertIs(error, last)
+                self.assertEqual(error.reasons, (first,))
+                self.assertFalse(error.possibly_applied)
+
+    def test_nor_by_a_response_that_was_refused(self):
+        answer = self.over("bad", NotSent(), policy=lambda _, __: True, backoff=[1])(READ)
+        self.clock.advance(1)
+        self.assertFalse(self.failureResultOf(answer).value.possibly_applied)
+
+    def test_what_the_last_attempt_at_a_read_says_of_itself_stays(self):
+        answer = self.over(NotSent(), ReplyLost(), backoff=[1])(READ)
+        self.clock.advance(1)
+        self.assertTrue(self.failureResultOf(answer).value.possibly_applied)
+
+    def test_a_request_that_does_not_say_is_taken_for_a_write(self):
+        answer = self.over(ReplyLost(), NotSent(), policy=lambda _, __: True, backoff=[1])(Odd())
+        self.clock.advance(1)
+        self.assertTrue(self.failureResultOf(answer).value.possibly_applied)
 
     def test_cancelling_the_delay_does_not_hide_it_either(self):
         for first, expected in ((ReplyLost(), True), ("bad", True), (NotSent(), False)):

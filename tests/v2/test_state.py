@@ -35,6 +35,11 @@ class StateTests(SynchronousTestCase):
     def test_a_name_is_found_in_any_case(self):
         self.assertEqual(state(("x-etcd-index", "5")).index, 5)
 
+    def test_answers_from_one_state_share_it(self):
+        fields = ("X-Etcd-Index", "5"), ("X-Raft-Index", "7"), ("Date", "today")
+        self.assertIs(state(*fields), state(*reversed(fields)))
+        self.assertEqual(state(("X-Etcd-Index", "7"), ("X-Raft-Index", "5")), State(7, "", 5))
+
     def test_an_index_has_64_bits(self):
         self.assertEqual(state(("X-Etcd-Index", str(2**64 - 1))).index, 2**64 - 1)
         self.assertEqual(state(("X-Etcd-Index", str(2**64))).index, 0)

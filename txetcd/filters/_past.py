@@ -24,11 +24,20 @@ class Past:
     Args:
         backoff: The delays between attempts.
         kept: Of how many attempts the errors are kept.
+        is_write: Whether the request may change anything.
+
+    Attributes:
+        delays: The delays that are still to come.
+        errors: The errors of the attempts, the oldest first.
+        possibly_applied: Whether one of them may have been carried out; never of a read,
+            of which there is nothing to carry out.
+        retries: How many attempts there were.
     """
 
-    __slots__ = ("delays", "errors", "possibly_applied", "retries")
+    __slots__ = ("_is_write", "delays", "errors", "possibly_applied", "retries")
 
-    def __init__(self, backoff: Backoff, kept: int) -> None:
+    def __init__(self, backoff: Backoff, kept: int, is_write: bool = True) -> None:
+        self._is_write = is_write
         self.delays = iter(backoff)
         self.errors: deque[BaseException] = deque(maxlen=kept)
         self.possibly_applied = False
@@ -40,7 +49,7 @@ class Past:
         if error is not None:
             self.errors.append(error)
         # A response that was refused was an answer to something.
-        applied = getattr(error, "possibly_applied", True)
+        applied = self._is_write and getattr(error, "possibly_applied", True)
         self.possibly_applied = self.possibly_applied or applied
         self.retries += 1
 

@@ -37,8 +37,9 @@ class Retry(Filter[Req, Rep, Req, Rep]):
     ``reasons`` holds those of the attempts before (the last `REASONS_KEPT`), and
     its ``possibly_applied`` speaks for all attempts: where a policy sends a write
     again, the last may never have been sent and an earlier one have been carried
-    out.  An error that is none of ours has no room for that and is left as it is;
-    those before it go to the log, as debugging information.
+    out.  Of a read nothing can have been, so there the last speaks for itself.  An
+    error that is none of ours has no room for that and is left as it is; those before
+    it go to the log, as debugging information.
 
     It stops when the policy says no, when the schedule has ended, when the budget is
     spent, or when the next attempt could not begin before the caller's deadline
@@ -177,7 +178,8 @@ class _Attempts:
         if self._stopped or not retry._policy.decide(self._request, outcome, retries):
             return None
         if past is None:
-            past = self._past = Past(retry._backoff, REASONS_KEPT)
+            is_write = getattr(self._request, "is_write", True)
+            past = self._past = Past(retry._backoff, REASONS_KEPT, is_write)
         delay, wish = next(past.delays, None), retry._wish(outcome)
         if delay is None or wish is None or self._too_late(wish + delay):
             return None

@@ -184,9 +184,11 @@ class Agent:
 def _split(uri: bytes) -> tuple[bytes, bytes]:
     """The origin of a URI, and the request target there (RFC 9112, section 3.2.1)."""
     uri = uri.partition(b"#")[0]
-    start = uri.find(b"//") + 2
-    ends = [at for at in (uri.find(b"/", start), uri.find(b"?", start)) if at >= 0]
-    end = min(ends, default=len(uri))
+    host = uri.find(b"//") + 2
+    path = uri.find(b"/", host)
+    end = path if path >= 0 else len(uri)
+    query = uri.find(b"?", host, end)
+    end = query if query >= 0 else end
     target = uri[end:]
     return uri[:end], target if target.startswith(b"/") else b"/" + target
 
@@ -209,7 +211,7 @@ def _head(
         lines.append(b"Transfer-Encoding: chunked")
     elif producer is not None or method in _WITH_BODY:
         lines.append(b"Content-Length: %d" % (producer.length if producer is not None else 0))
-    if any(map(_FORBIDDEN.search, lines)):
+    if _FORBIDDEN.search(b"".join(lines)):
         raise ValueError("a header field holds NUL or a line end")
     return b"\r\n".join([*lines, b"", b""]), said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.cookiejar import CookieJar
 from typing import Any
 
 from hyperlink import EncodedURL
@@ -9,7 +10,11 @@ from twisted.web.http_headers import Headers as WebHeaders
 
 from txetcd.http.headers import Headers
 
-__all__ = ["EncodedText", "Payload", "wire_headers"]
+__all__ = ["NO_COOKIES", "EncodedText", "Payload", "wire_headers"]
+
+#: The cookies of a request besides those that its client keeps.  treq would make a jar
+#: for each request, and none is ever put into this one.
+NO_COOKIES = CookieJar()
 
 
 class EncodedText(EncodedURL):

@@ -23,7 +23,7 @@ from txetcd.http.treq.reply import (
     too_large,
     wrong_head,
 )
-from txetcd.http.treq.request import EncodedText, Payload, wire_headers
+from txetcd.http.treq.request import NO_COOKIES, EncodedText, Payload, wire_headers
 from txetcd.http.url import parse_url
 from txetcd.inflight import InFlight
 from txetcd.service import Service, Status
@@ -140,6 +140,7 @@ class _Exchange:
             request.method,
             EncodedText(self._url + request.target),
             headers=wire_headers(request.headers),
+            cookies=NO_COOKIES,
             data=Payload(request.body) if request.body or request.is_write else None,
             allow_redirects=False,
             unbuffered=True,
