@@ -530,11 +530,16 @@ class ConnectTests(PoolTestCase):
         transport.send(OK)
         self.successResultOf(first)
         self.assertEqual(transport.received, GET_BYTES)
-        # Nobody needs the other one any more.
-        self.assertTrue(self.network.attempts[1].is_cancelled)
-        self.assertShows("0 idle, 1 busy, 0 connecting, 0 waiting, of 2")
+        # The other one is finished: the next will want it.
+        self.assertFalse(self.network.attempts[1].is_cancelled)
+        self.assertShows("0 idle, 1 busy, 1 connecting, 0 waiting, of 2")
+        third = self.get()
+        self.assertShows("0 idle, 1 busy, 1 connecting, 1 waiting, of 2")
+        self.network.accept().send(OK)
+        self.successResultOf(third)
         transport.send(OK)
         self.successResultOf(second)
+        self.assertShows("2 idle, 0 busy, 0 connecting, 0 waiting, of 2")
 
     def test_the_attempt_that_was_begun_last_is_given_up_first(self):
         first, second = self.get(), self.get()

@@ -13,19 +13,30 @@ from txetcd.http import PoolLimits
 from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, LONG_POLL_LIMITS, Census, Step, next_step
 
 counts = st.integers(0, 12)
-censuses = st.builds(Census, counts, counts, counts, counts)
+
+
+@st.composite
+def censuses_of(draw):
+    idle, busy, connecting, waiting = (draw(counts) for _ in range(4))
+    spare = draw(st.integers(0, max(0, connecting - waiting)))
+    return Census(idle, busy, connecting, waiting, spare)
+
+
+censuses = censuses_of()
 limits = st.builds(PoolLimits, connections=st.integers(1, 12), waiting=st.integers(0, 6))
 many = settings(deadline=None, max_examples=500)
 
 
 def after(census: Census, step: Step) -> Census:
     """What there is once a step was taken, in which nothing goes wrong."""
-    idle, busy, connecting, waiting = attrs.astuple(census)
+    idle, busy, connecting, waiting, spare = attrs.astuple(census)
     return {
-        Step.HAND_OVER: Census(idle - 1, busy + 1, connecting, waiting - 1),
-        Step.CONNECT: Census(idle, busy, connecting + 1, waiting),
-        Step.GIVE_UP: Census(idle, busy, connecting - 1, waiting),
-        Step.REFUSE: Census(idle, busy, connecting, waiting - 1),
+        Step.HAND_OVER: Census(
+            idle - 1, busy + 1, connecting, waiting - 1, max(spare, connecting - waiting + 1)
+        ),
+        Step.CONNECT: Census(idle, busy, connecting + 1, waiting, spare),
+        Step.GIVE_UP: Census(idle, busy, connecting - 1, waiting, spare),
+        Step.REFUSE: Census(idle, busy, connecting, waiting - 1, spare),
     }[step]
 
 
@@ -82,9 +93,9 @@ class LawTests(SynchronousTestCase):
 
     @many
     @given(censuses, limits)
-    def test_in_the_end_no_more_are_made_than_are_waited_for(self, census, limits):
+    def test_in_the_end_no_more_are_made_than_are_or_were_waited_for(self, census, limits):
         last, _ = settled(census, limits)
-        self.assertLessEqual(last.connecting, last.waiting)
+        self.assertLessEqual(last.connecting, last.waiting + last.spare)
 
     @many
     @given(censuses, limits)
@@ -145,6 +156,11 @@ class StepTests(SynchronousTestCase):
     def test_what_is_made_for_nobody_is_given_up(self):
         self.assertStep(Step.GIVE_UP, connecting=1)
         self.assertStep(Step.GIVE_UP, connecting=2, waiting=1)
+        self.assertStep(Step.GIVE_UP, connecting=2, spare=1)
+
+    def test_what_was_made_for_one_who_got_another_is_finished(self):
+        self.assertStep(None, connecting=1, spare=1)
+        self.assertStep(None, connecting=2, waiting=1, spare=1)
 
     def test_one_too_many_is_refused(self):
         self.assertStep(Step.REFUSE, busy=2, waiting=2)

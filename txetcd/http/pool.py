@@ -79,6 +79,8 @@ class Pool(ServiceFactory[Request, Response]):
         self._lent: set[Connection] = set()
         self._attempts: OrderedDict[Attempt, None] = OrderedDict()
         self._waiting: OrderedDict[Waiter, None] = OrderedDict()
+        # How many attempts nobody waits for any more, since another connection became free.
+        self._spare = 0
         # Closed, but not yet gone from the reactor.
         self._leaving: set[Connection] = set()
         # Busy, and to be told to send in the next turn of the reactor.
@@ -241,14 +243,16 @@ class Pool(ServiceFactory[Request, Response]):
             self._is_settling = False
 
     def _census(self) -> Census:
-        return Census(
-            len(self._idle), len(self._busy), len(self._attempts), len(self._waiting)
-        )
+        connecting, waiting = len(self._attempts), len(self._waiting)
+        self._spare = min(self._spare, max(0, connecting - waiting))
+        return Census(len(self._idle), len(self._busy), connecting, waiting, self._spare)
 
     def _hand_over(self) -> None:
         connection = self._take(next(iter(self._waiting)))
         if connection is not None:
-            self._next_waiter().connected(connection)
+            waiter = self._next_waiter()
+            self._spare = max(self._spare, len(self._attempts) - len(self._waiting))
+            waiter.connected(connection)
 
     def _connect(self) -> None:
         attempt = Attempt(self)

@@ -8,7 +8,9 @@ What always holds when there is no step left:
 
 - nobody waits while a connection is idle;
 - nobody waits without a connection being made, unless the limit is reached;
-- no more connections are being made than are waited for;
+- no more connections are being made than are waited for, or were until another became
+  free: one that has been begun is finished then, since as many as now will soon be wanted
+  again (with each given up, a busy pool begins one for almost every request);
 - no limit is passed.
 """
 
@@ -76,12 +78,15 @@ class Census:
         busy: Connections that are in use.
         connecting: Connections that are being made.
         waiting: Those who want one.
+        spare: Of those that are being made, how many nobody waits for any more, since
+            another became free.
     """
 
     idle: int = 0
     busy: int = 0
     connecting: int = 0
     waiting: int = 0
+    spare: int = 0
 
 
 class Step(Enum):
@@ -101,7 +106,7 @@ def next_step(census: Census, limits: PoolLimits) -> Step | None:
     """What to do next; None if there is nothing to do."""
     if census.waiting and census.idle:
         return Step.HAND_OVER
-    if census.connecting > census.waiting:
+    if census.connecting > census.waiting + census.spare:
         return Step.GIVE_UP
     if census.waiting > census.connecting:
         if census.idle + census.busy + census.connecting < limits.connections:
