@@ -27,7 +27,7 @@ from tests.balance.servers import Ask, Network, Server
 from txetcd import NotSent, ServiceClosed, Status
 from txetcd.balance import Balancer, LeastLoaded, PeakEwma, PowerOfTwoChoices, RoundRobin
 from txetcd.errors import EndpointDown, NoEndpoints, QueueFull
-from txetcd.reactive import Failed, Ok, Pending, Variable
+from txetcd.reactive import Activity, Failed, Ok, Pending, Var
 
 ADDRESSES = "abc"
 MOST_WAITING = 3
@@ -68,12 +68,12 @@ class Machine(RuleBasedStateMachine):
         self.threshold = threshold
         self.ewma = ewma
         self.known = first or []
-        self.set: Variable[Any] = Variable(Pending() if first is None else Ok(first))
+        self.set: Var[Any] = Var(Pending() if first is None else Ok(first))
         self.all: list[Request] = []
         self.closed = False
         draw = random.Random(seed)
         self.balancer: Balancer = Balancer(
-            self.set,
+            Activity.of_states(self.set),
             self.network,
             policy=RoundRobin() if in_turn else PowerOfTwoChoices(draw),
             load=PeakEwma(Clock()) if ewma else LeastLoaded,
@@ -88,15 +88,15 @@ class Machine(RuleBasedStateMachine):
     def the_set_changes(self, addresses):
         if not self.closed:
             self.known = addresses
-        self.set.become(Ok(addresses))
+        self.set.update(Ok(addresses))
 
     @rule()
     def the_set_is_not_known(self):
-        self.set.become(Pending())
+        self.set.update(Pending())
 
     @rule()
     def the_set_cannot_be_had(self):
-        self.set.become(Failed(Failure(ValueError("no such name"))))
+        self.set.update(Failed(Failure(ValueError("no such name"))))
 
     @rule(target=requests, waits=st.lists(st.booleans(), max_size=6), key=st.integers(0, 3))
     def requests_are_made(self, waits, key):
@@ -217,7 +217,7 @@ class Machine(RuleBasedStateMachine):
                 server.answer(ServiceClosed())
             assert server.closed == 1
         assert all(len(each.outcomes) == 1 for each in self.all)
-        assert self.set._observers == []
+        assert self.set.observers == 0
 
 
 class MachineTests(SynchronousTestCase):

@@ -21,9 +21,9 @@ from txetcd import (
     deadline,
 )
 from txetcd.filters import Timeout
-from txetcd.reactive import Variable
+from txetcd.reactive import Activity, Pending, Var
 
-UNKNOWN: Variable[Any] = Variable()
+UNKNOWN: Activity[Any] = Activity.of_states(Var(Pending()))
 
 
 class CleanTests(Servers):

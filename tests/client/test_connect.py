@@ -36,7 +36,7 @@ from txetcd import (
 from txetcd.errors import RootReadOnly
 from txetcd.filters import InMemoryStats
 from txetcd.model import Get
-from txetcd.reactive import Ok, Variable
+from txetcd.reactive import Activity, Ok, Pending, Var
 
 ECHO: Service = Service.mk(lambda request: request)
 CREDENTIALS = b64encode(f"{USER}:{PASSWORD}".encode())
@@ -71,9 +71,10 @@ class ArgumentTests(Case):
             self.assertIn("'http://a' is spoken to without TLS", str(refused.exception))
 
     def test_what_is_wrong_with_any_endpoint_is_told_at_once_before_there_are_any(self):
-        endpoints: Any
         wrong: Any
-        for endpoints in (Variable(), Variable(Ok([])), Variable(Ok([A, "https://a"]))):
+        for state in (Pending(), Ok([]), Ok([A, "https://a"])):
+            states: Var[Any] = Var(state)
+            endpoints: Activity[Any] = Activity.of_states(states)
             for wrong in ("ca.pem", True, {"ca": "ca.pem"}):
                 error = self.assertRaises(TypeError, self.connect, endpoints, tls=wrong)
                 self.assertIn("tls= takes a TLS(", str(error))
@@ -86,7 +87,7 @@ class ArgumentTests(Case):
                     str(error),
                 )
             # Nobody has begun to follow them.
-            self.assertEqual(endpoints._observers, [])
+            self.assertEqual(states.observers, 0)
 
     def test_what_changes_a_stack_must_be_a_function(self):
         wrong: Any

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from tests.client.servers import ENDPOINT_ROLES, A, B, C, Case, Servers, change
 from txetcd import EndpointDown, Etcd, NodeOp, NoEndpoints, RequestTimedOut, ServiceClosed, Status
-from txetcd.reactive import Failed, Ok, Variable
+from txetcd.reactive import Activity, Failed, Ok, Pending, Var
 
 
 class EndpointTests(Case):
@@ -134,10 +134,10 @@ class EndpointTests(Case):
 
 
 class ActivityTests(Servers):
-    def changing(self, *urls: str, **options: Any) -> tuple[Variable[Any], Etcd]:
+    def changing(self, *urls: str, **options: Any) -> tuple[Var[Any], Etcd]:
         """A client of endpoints that change; of none that is known, if none is given."""
-        endpoints: Variable[Any] = Variable(Ok(urls) if urls else None)
-        return endpoints, self.connect(endpoints, **options)
+        endpoints: Var[Any] = Var(Ok(urls) if urls else Pending())
+        return endpoints, self.connect(Activity.of_states(endpoints), **options)
 
     def ask(self, etcd: Etcd, times: int = 40) -> set[str]:
         """Ask often enough for every server to be asked; who was."""
@@ -156,7 +156,7 @@ class ActivityTests(Servers):
         self.after(1)
         self.assertEqual(self.asked, [])
         self.assertIs(etcd.status, Status.BUSY)
-        endpoints.become(Ok([A]))
+        endpoints.update(Ok([A]))
         for answer in answers:
             self.answered(answer)
         self.assertIs(etcd.status, Status.OPEN)
@@ -178,14 +178,14 @@ class ActivityTests(Servers):
     def test_one_that_is_added_is_used(self):
         endpoints, etcd = self.changing(A)
         self.assertEqual(self.ask(etcd), {A})
-        endpoints.become(Ok([A, B]))
+        endpoints.update(Ok([A, B]))
         self.assertEqual(self.ask(etcd), {A, B})
         self.end(etcd)
 
     def test_one_that_is_removed_is_not_and_its_connections_are_closed(self):
         endpoints, etcd = self.changing(A, B)
         self.assertEqual(self.ask(etcd), {A, B})
-        endpoints.become(Ok([B]))
+        endpoints.update(Ok([B]))
         self.run_network()
         self.assertEqual(self.ask(etcd), {B})
         self.assertEqual(
@@ -196,7 +196,7 @@ class ActivityTests(Servers):
     def test_what_is_under_way_at_one_that_is_removed_may_end(self):
         endpoints, etcd = self.changing(A)
         answer = etcd.key("/a").get()
-        endpoints.become(Ok([B]))
+        endpoints.update(Ok([B]))
         self.answered(answer)
         self.assertEqual(self.requests, [(A, "GET /v2/keys/a")])
         self.end(etcd)
@@ -207,7 +207,7 @@ class ActivityTests(Servers):
         etcd.key("/a").events().register(told.append)
         self.run_network()
         self.assertEqual([url for url, _ in self.waits], [A])
-        endpoints.become(Ok([B]))
+        endpoints.update(Ok([B]))
         self.after(1)
         self.assertEqual([url for url, _ in self.waits], [B])
         self.assertEqual(self.came_to(B, "wait"), ["GET /v2/keys/a?wait=true&waitIndex=10"])
@@ -223,7 +223,7 @@ class ActivityTests(Servers):
         self.refusing = {self.asked[0]}
         self.answered(answer)
         (other,) = {A, B} - self.refusing
-        endpoints.become(Ok([other]))
+        endpoints.update(Ok([other]))
         self.run_network()
         count = len(self.asked)
         self.after(30)
@@ -236,7 +236,7 @@ class ActivityTests(Servers):
             (Failed(Failure(LookupError("no such domain"))), "no such domain"),
             (Ok([]), "no endpoint"),
         ):
-            endpoints.become(state)
+            endpoints.update(state)
             for ask in (etcd.key("/a").get, lambda: etcd.key("/a").set("1"), etcd.version):
                 asked = ask()
                 self.after(4)
@@ -248,8 +248,7 @@ class ActivityTests(Servers):
     def test_its_texts_are_read_as_those_of_a_fixed_set(self):
         for value in (f"{A},{B}", [f" {B}/ , {A}", B], (A, B), iter([B, A, B])):
             self.setUp()
-            endpoints: Variable[Any] = Variable(Ok(value))
-            etcd = self.connect(endpoints)
+            etcd = self.connect(Activity.of(value))
             self.assertEqual(sorted(re.findall(r"<(http\S+) OPEN", repr(etcd))), [A, B])
             self.assertEqual(self.ask(etcd), {A, B})
             self.end(etcd)
@@ -261,7 +260,7 @@ class ActivityTests(Servers):
         publisher.addObserver(observer)
         self.addCleanup(publisher.removeObserver, observer)
         endpoints, etcd = self.changing(A, "http://user:hunter2@example:2379", "localhost")
-        endpoints.become(Ok([None, b"http://user:hunter2@example:2379", B]))
+        endpoints.update(Ok([None, b"http://user:hunter2@example:2379", B]))
         self.assertEqual(self.ask(etcd), {B})
         shown = "\n".join([*told, repr(etcd)])
         self.assertNotIn("hunter2", shown)
@@ -298,8 +297,8 @@ class ActivityTests(Servers):
         for answer in answers:
             error = self.failureResultOf(answer, ServiceClosed).value
             self.assertFalse(error.possibly_applied)
-        endpoints.become(Ok([A]))
+        endpoints.update(Ok([A]))
         self.run_network()
-        self.assertEqual(endpoints._observers, [])
+        self.assertEqual(endpoints.observers, 0)
         self.assertEqual(self.asked, [])
         self.assertIs(etcd.status, Status.CLOSED)

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from tests.realserver import RealServerTestCase
 from txetcd import AmbiguousWrite, EndpointDown, Etcd, Key, KeyNotFound, NodeOp, TestFailed
 from txetcd.filters import InMemoryStats
-from txetcd.reactive import Ok, Variable
+from txetcd.reactive import Activity, Ok, Var
 from txetcd.testing import EtcdCluster, EtcdProcess
 
 #: How long an operation may take, in seconds: one attempt at a member that hangs takes half of it.
@@ -260,11 +260,12 @@ class WatchTests(Case):
 
     async def test_it_moves_from_a_member_that_is_an_endpoint_no_more(self):
         cluster = await self.three()
-        endpoints: Any = Variable(Ok(cluster.urls))
+        states: Var[Any] = Var(Ok(cluster.urls))
+        endpoints: Any = Activity.of_states(states)
         self.stats = InMemoryStats()
         etcd = self.client(endpoints, stats=self.stats)
         key, member, told = await self.watched(etcd, cluster)
-        endpoints.become(Ok([url for url in cluster.urls if url != member.url]))
+        states.update(Ok([url for url in cluster.urls if url != member.url]))
         await self.becomes(lambda: any(map(self.parked, cluster.urls)))
         self.assertEqual(self.parked(member.url), 0)
         written = await key.set("1")

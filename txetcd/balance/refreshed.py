@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from txetcd.backoff import Backoff, Random
 from txetcd.clock import Clock, DelayedCall
 from txetcd.errors import NoEndpoints, RequestTimedOut
-from txetcd.reactive import Activity, Closable, Failed, Ok, Pending, Variable
+from txetcd.reactive import Activity, Closable, Failed, Ok, Pending, Var
 
 __all__ = ["DEFAULT_BACKOFF", "Fetch", "Refreshed"]
 
@@ -86,7 +86,7 @@ class Refreshed(Activity["tuple[str, ...]"]):
         self._timeout = timeout
         self._backoff = backoff
         self._draw = (random or _random).random
-        self._known: Variable[tuple[str, ...]] = Variable()
+        self._known: Var[Pending | Ok[tuple[str, ...]] | Failed] = Var(Pending())
         self._observations: set[_Observation] = set()
         # The delays that failures have left.
         self._delays: Iterator[float] = iter(backoff)
@@ -96,7 +96,7 @@ class Refreshed(Activity["tuple[str, ...]"]):
 
     @property
     def state(self) -> Pending | Ok[tuple[str, ...]] | Failed:
-        return self._known.state
+        return self._known.value
 
     def observe(
         self, told: Callable[[Pending | Ok[tuple[str, ...]] | Failed], object]
@@ -151,7 +151,7 @@ class Refreshed(Activity["tuple[str, ...]"]):
         if isinstance(outcome, Failure):
             self._failed(outcome)
         else:
-            self._known.become(Ok(outcome))
+            self._known.update(Ok(outcome))
 
     def _failed(self, failure: Failure) -> None:
         known = isinstance(self.state, Ok)
@@ -162,7 +162,7 @@ class Refreshed(Activity["tuple[str, ...]"]):
             what="what is known stays" if known else "nothing is known yet",
         )
         if not known:
-            self._known.become(Failed(failure))
+            self._known.update(Failed(failure))
 
     def __repr__(self) -> str:
         return f"Refreshed({self._fetch!r}, interval={self._interval:g}, {self.state!r})"
