@@ -12,7 +12,21 @@ from twisted.trial.unittest import SynchronousTestCase
 import txetcd
 import txetcd.http
 import txetcd.testing
-from txetcd import Backoff, Data, Dir, Etcd, Filter, Key, Lease, NodeOp, Service, State, filters
+from txetcd import (
+    Activity,
+    Backoff,
+    Data,
+    Dir,
+    Etcd,
+    Filter,
+    Key,
+    Lease,
+    NodeOp,
+    Service,
+    State,
+    filters,
+    keys,
+)
 
 #: What the design promises of each module; more may be there.
 PROMISED = {
@@ -129,7 +143,7 @@ class SignatureTests(SynchronousTestCase):
     def test_a_client_and_a_key_have_the_promised_methods(self):
         for kind, names in (
             (Etcd, ("key", "version", "close")),
-            (Key, ("key", "events", "__truediv__", *OPERATIONS)),
+            (Key, ("key", "events", "watch", "watch_tree", "__truediv__", *OPERATIONS)),
             (Service, ("mk", "close", "__call__", "apply")),
             (Filter, ("mk", "and_then", "__rshift__", "apply")),
             (
@@ -156,6 +170,16 @@ class SignatureTests(SynchronousTestCase):
         self.assertFalse(found["recursive"])
         self.assertEqual(repr(found["backoff"]), "Backoff.exponential_jittered(0.01, 600.0)")
         self.assertIsNone(found["on_error"])
+        self.assertEqual((found["buffer"], found["on_full"]), (0, "pause"))
+
+    def test_shared_watches_have_the_promised_parameters(self):
+        self.assertEqual(list(parameters(Key.watch)), ["recursive", "backoff"])
+        self.assertFalse(parameters(Key.watch)["recursive"])
+        self.assertEqual(list(parameters(Key.watch_tree)), ["backoff"])
+        for kind in (keys.Watch, keys.WatchedTree):
+            self.assertTrue(issubclass(kind, Activity))
+            for name in ("state", "observe", "freshness", "stale_by"):
+                self.assertTrue(hasattr(kind, name), f"{kind.__name__}.{name}")
 
     def test_the_words_of_etcd_have_the_promised_fields_in_order(self):
         for kind, expected in (

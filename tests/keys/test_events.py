@@ -351,6 +351,13 @@ class IterationTests(Case):
         self.assertEqual((last.node, last.prev_node), (Dir("/w", 34, 34), None))
         self.assertEqual(last.etcd.index, 34)
 
+    def test_one_who_goes_on_after_an_index_is_told_that_a_key_is_gone(self):
+        first = self.store.set("/w/a")
+        self.store.values.clear()
+        self.iterate(after_index=first.node.modified_index)
+        self.lose_history()
+        self.assertEqual(self.actions(), [Action.DELETE])
+
     def test_a_key_that_never_was_is_not_told_as_deleted(self):
         self.iterate(backoff=Backoff.constant(1), on_error=lambda _: None)
         self.lose_history()

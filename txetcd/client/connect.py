@@ -20,6 +20,7 @@ from txetcd.client.transports import TRANSPORTS, one_of
 from txetcd.filters import StatsReceiver
 from txetcd.http.message import Request, Response
 from txetcd.http.tls import TLS
+from txetcd.keys.session import LINGER
 from txetcd.reactive import Activity
 from txetcd.service import Service
 from txetcd.stack import Stack
@@ -40,6 +41,7 @@ def connect(
     auth: tuple[str, str] | None = None,
     tls: TLS | None = None,
     namespace: str = "/",
+    linger: float = LINGER,
     stats: StatsReceiver | None = None,
     stack: Callable[[Stack], Stack] | None = None,
     endpoint_stack: Callable[[Stack, str], Stack] | None = None,
@@ -65,6 +67,8 @@ def connect(
             platform's authorities, and no certificate, if None.
         namespace: A key: all others are taken to be below it, in what is asked and in
             what is answered, and nothing else is touched; see `Namespace`.
+        linger: How long a shared watch (`Key.watch`, `Key.watch_tree`) goes on when nobody
+            observes it, in seconds; 0 or more.
         stats: What counts and times operations, and the requests to each endpoint; see
             `Stats`.
         stack: Given the default stack, returns the one to use: a filter can be put
@@ -104,6 +108,7 @@ def connect(
         layers.to_filter() >> bottom,
         versions=_versions(layers) >> bottom,
         clock=reactor,
+        linger=linger,
     )
 
 

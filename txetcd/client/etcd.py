@@ -8,6 +8,7 @@ from txetcd.client.reactor import global_reactor
 from txetcd.clock import Clock
 from txetcd.inflight import InFlight
 from txetcd.keys import Key, Session
+from txetcd.keys.session import LINGER
 from txetcd.model import AskVersion, NodeOp, Op, Version
 from txetcd.model.outcome import settle
 from txetcd.service import Service, Status
@@ -27,6 +28,12 @@ class Etcd:
         keys: A service from an operation to a `NodeOp`.
         versions: A service from `AskVersion` to a `Version`; without it `version` fails.
         clock: What watches wait by; the global reactor if None.
+        linger: How long a shared watch (`Key.watch`, `Key.watch_tree`) goes on when
+            nobody observes it, in seconds; 0 or more.
+
+    Raises:
+        TypeError: ``keys`` is not a service.
+        ValueError: ``linger`` is negative or not finite.
 
     .. versionadded:: 0.1
     """
@@ -37,10 +44,11 @@ class Etcd:
         *,
         versions: Service[AskVersion, Version] | None = None,
         clock: Clock | None = None,
+        linger: float = LINGER,
     ) -> None:
         if not isinstance(keys, Service):
             raise TypeError(f"Etcd needs a service of operations, not {keys!r}; see connect()")
-        self._session = Session(keys, global_reactor() if clock is None else clock)
+        self._session = Session(keys, global_reactor() if clock is None else clock, linger)
         self._versions = versions
         self._asked: InFlight[Version] = InFlight(settle)
 

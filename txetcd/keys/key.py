@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred, fail
 from txetcd.backoff import Backoff, Duration
 from txetcd.keys.events import DEFAULT_BACKOFF, KeyEvents
 from txetcd.keys.session import Session
+from txetcd.keys.watch import Watch
+from txetcd.keys.watched_tree import WatchedTree
 from txetcd.model.node import NodeOp
 from txetcd.model.op import (
     CompareAndDelete,
@@ -194,6 +196,8 @@ class Key:
         backoff: Backoff | Iterable[Duration] = DEFAULT_BACKOFF,
         on_error: Callable[[Exception], object] | None = None,
         after_index: int | None = None,
+        buffer: int = 0,
+        on_full: str = "pause",
     ) -> KeyEvents:
         """The key's state now and every change from then on: see `KeyEvents`.
 
@@ -207,9 +211,19 @@ class Key:
                 instead of beginning with a snapshot.  If the server no longer has
                 the changes since, or has not reached it, a snapshot comes first all
                 the same.
+            buffer: How many events ``async for`` may read ahead, while the loop is
+                busy; with 0 it asks for each when the loop is ready for it.
+            on_full: What becomes of events when the buffer is full.  ``"pause"``: no more
+                are asked for until there is room, and none is lost as long as the server
+                has them.  ``"latest"``: of each key only the last one is kept; it is a
+                `Coalesced`, which says how many it stands for.  If the buffer is full of
+                different keys, it pauses all the same.
 
         Raises:
-            ValueError: ``after_index`` is negative, or beyond any index of etcd's.
+            ValueError: ``after_index`` is negative, or beyond any index of etcd's;
+                ``buffer`` is negative; ``on_full`` is another word, or is ``"latest"``
+                where there is no buffer.
+            TypeError: ``buffer`` is not a whole number.
         """
         if after_index is not None:
             # Made for its checks alone.
@@ -221,7 +235,39 @@ class Key:
             Backoff.from_iterable(backoff),
             on_error,
             after_index,
+            buffer,
+            on_full,
         )
+
+    def watch(
+        self, recursive: bool = False, backoff: Backoff | Iterable[Duration] = DEFAULT_BACKOFF
+    ) -> Watch:
+        """What was done to the key last, for any number of observers: see `Watch`.
+
+        Whoever asks for the same with the same client is given the same, and the server
+        sees one watch of all of them.
+
+        Args:
+            recursive: Watch all that is below as well.
+            backoff: The delays after failures in a row, in seconds; when they
+                have ended, so does the watch.  Another schedule makes another watch.
+        """
+        schedule = Backoff.from_iterable(backoff)
+        return self._session.shared(Watch, self.path, recursive, schedule)
+
+    def watch_tree(
+        self, backoff: Backoff | Iterable[Duration] = DEFAULT_BACKOFF
+    ) -> WatchedTree:
+        """All that is below the key, as it changes: see `WatchedTree`.
+
+        It is shared as `watch` is.
+
+        Args:
+            backoff: The delays after failures in a row, in seconds; when they
+                have ended, so does the watch.  Another schedule makes another watch.
+        """
+        schedule = Backoff.from_iterable(backoff)
+        return self._session.shared(WatchedTree, self.path, True, schedule)
 
     def _ask(self, op: Callable[..., Op], *fields: Any) -> Deferred[NodeOp]:
         try:
