@@ -2,7 +2,8 @@
 
 `EtcdProcess` and `EtcdCluster` run real servers, which can be killed, paused and restarted.
 `FaultProxy` stands between a client and a server, and cuts, delays or swallows what passes.
-`mock_service` needs neither: it is a service whose replies a test scripts.
+`MemoryEtcd` is an etcd in memory, for tests that need no server and do not wait.
+`mock_service` needs none of them: it is a service whose replies a test scripts.
 No other part of txetcd needs this one.
 """
 
@@ -13,6 +14,7 @@ from txetcd.testing._server import EtcdFailed
 from txetcd.testing.cluster import EtcdCluster
 from txetcd.testing.etcd import EtcdProcess
 from txetcd.testing.faultproxy import FaultProxy
+from txetcd.testing.memory import MemoryEtcd
 from txetcd.testing.mock import Asked, MockHandle, mock_service
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "EtcdNotFound",
     "EtcdProcess",
     "FaultProxy",
+    "MemoryEtcd",
     "MockHandle",
     "find_etcd",
     "mock_service",
