@@ -12,7 +12,7 @@ import attrs
 from twisted.internet.defer import Deferred, fail
 
 from txetcd import Action, ApiError, Data, Dir, NodeOp, ReplyLost, Service, State
-from txetcd.errors import ErrorCode, RequestCancelled
+from txetcd.errors import ErrorCode, RequestCancelled, WatchEnded
 from txetcd.keys.changes import concerns
 from txetcd.model import Get
 
@@ -45,12 +45,16 @@ class Store(Service):
         self.events: list[NodeOp] = []
         self.parked: list[Parked] = []
         self.asked: list[Get] = []
-        #: What the next requests fail with, each once, before they reach the store.
-        self.failures: list[Exception] = []
+        #: What the next requests fail with, each once, before they reach the store; None lets
+        #: one pass.
+        self.failures: list[Exception | None] = []
         #: Every change there ever was, for the judge.
         self.truth: list[NodeOp] = []
         #: Whether heads of waits are told, as a transport does that streams.
         self.tells_heads = True
+        #: Whether a wait can be hung up; and whether that comes through to the store.
+        self.is_endable = True
+        self.ends = True
         #: Whether this member is cut off from changes; reads by quorum see them.
         self._behind: list[NodeOp] = []
         self._cut_off = False
@@ -92,7 +96,8 @@ class Store(Service):
         self.events.append(op)
         self._trim()
         for parked in list(self.parked):
-            if concerns(op, parked.op.path, parked.op.recursive):
+            wanted = op.node.modified_index >= (parked.op.wait_index or 0)
+            if wanted and concerns(op, parked.op.path, parked.op.recursive):
                 self.parked.remove(parked)
                 parked.reply.callback(attrs.evolve(op, etcd=parked.state))
 
@@ -139,8 +144,9 @@ class Store(Service):
 
     def apply(self, request: Get) -> Deferred:
         self.asked.append(request)
-        if self.failures:
-            return fail(self.failures.pop(0))
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            return fail(failure)
         if request.quorum and self._cut_off:
             self.catch_up()
             self._cut_off = True
@@ -161,7 +167,14 @@ class Store(Service):
                 return answer
         parked = Parked(op, state, Deferred(self._cancelled))
         self.parked.append(parked)
+        if op.on_endable is not None and self.tells_heads and self.is_endable:
+            op.on_endable(lambda: self._hung_up(parked))
         return parked.reply
+
+    def _hung_up(self, parked: Parked) -> None:
+        if self.ends and parked in self.parked:
+            self.parked.remove(parked)
+            parked.reply.errback(WatchEnded())
 
     def _cancelled(self, reply: Deferred) -> None:
         self.parked = [each for each in self.parked if each.reply is not reply]

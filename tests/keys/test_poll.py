@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from txetcd import Action, Backoff, BackoffsExhausted, KeyNotFound, NodeOp, NotS
 from txetcd.errors import ServiceClosed
 from txetcd.keys.changes import REARM
 from txetcd.keys.poll import Poll
+from txetcd.keys.pulse import HEAD_TIME
 from txetcd.keys.session import Session
 
 BACKOFF = Backoff.constant(0.01)
@@ -26,7 +28,7 @@ class Watcher:
 
     def __init__(self, store, clock, path="/w", recursive=True, backoff=BACKOFF, make=Poll):
         self.session = Session(store, clock)
-        self.poll = make(self.session, path, recursive, backoff)
+        self.poll = make(self.session, path, recursive, backoff, random=random.Random(1))
         self.told: list[NodeOp | KeyNotFound] = []
         self.errors: list[BaseException] = []
         self.ended = Deferred.fromCoroutine(self._run())
@@ -235,6 +237,7 @@ class LostHistoryTests(Case):
         self.assertEqual([op.action for op in self.watcher.told[1:]], [Action.SET, Action.GET])
 
     def test_a_wiped_store_that_never_matches_again_is_noticed_when_the_wait_is_made_anew(self):
+        self.store.is_endable = False
         self.watch()
         self.store.set("/w/a", b"old")
         self.store.wipe()
@@ -307,6 +310,14 @@ class FailureTests(Case):
             self.clock.advance(0.01)
         self.assertIsInstance(self.watcher.errors[-1], BackoffsExhausted)
 
+    def test_a_server_that_answers_reads_alone_uses_the_schedule_up(self):
+        self.watch(backoff=Backoff.constant(0.01).take(3))
+        self.store.tells_heads = False
+        self.store.ends = False
+        for _ in range(10):
+            self.clock.advance(HEAD_TIME)
+        self.assertIsInstance(self.watcher.errors[-1], BackoffsExhausted)
+
     def test_a_wait_is_made_anew_from_the_same_index(self):
         self.watch()
         self.store.set("/elsewhere")
@@ -320,8 +331,8 @@ class FailureTests(Case):
         self.store.tells_heads = False
         self.clock.advance(REARM)
         self.assertEqual(self.watcher.errors, [])
-        self.clock.advance(REARM)
-        self.assertEqual(str(self.watcher.errors[0]), "no reply within 30 s")
+        self.clock.advance(HEAD_TIME)
+        self.assertEqual(str(self.watcher.errors[0]), "no reply within 5 s")
 
     def test_closing_the_session_ends_the_poll_and_leaves_nothing(self):
         self.watch()
@@ -349,16 +360,22 @@ STEPS = st.one_of(
     st.tuples(st.just("cut_off"), st.none()),
     st.tuples(st.just("catch_up"), st.booleans()),
     st.tuples(st.just("heads"), st.booleans()),
-    st.tuples(st.just("advance"), st.sampled_from([0.005, 0.05, REARM])),
+    st.tuples(st.just("endable"), st.booleans()),
+    st.tuples(st.just("ends"), st.booleans()),
+    st.tuples(st.just("stall"), st.booleans()),
+    st.tuples(st.just("fail_some"), st.lists(st.booleans(), max_size=8)),
+    st.tuples(st.just("advance"), st.sampled_from([0.005, 0.05, 0.3, HEAD_TIME, REARM])),
 )
 
 
 class Course:
     """One course of events, as it happens: each step is a method."""
 
+    store_of = Store
+
     def __init__(self, make):
         self.clock = Clock()
-        self.store = Store(capacity=20)
+        self.store = self.store_of(capacity=20)
         self.watcher = Watcher(self.store, self.clock, make=make)
         self.values = (b"%d" % n for n in itertools.count())
 
@@ -385,6 +402,12 @@ class Course:
     def fail(self, count):
         self.store.failures = [ReplyLost("fault")] * count
 
+    def fail_some(self, which):
+        self.store.failures = [ReplyLost("fault") if fails else None for fails in which]
+
+    def stall(self, stalled):
+        """Only a network can."""
+
     def cut_off(self, _):
         self.store.cut_off()
 
@@ -393,6 +416,12 @@ class Course:
 
     def heads(self, told):
         self.store.tells_heads = told
+
+    def endable(self, told):
+        self.store.is_endable = told
+
+    def ends(self, passed_on):
+        self.store.ends = passed_on
 
     def advance(self, seconds):
         self.clock.advance(seconds)
@@ -407,9 +436,9 @@ class Course:
         return judge(truth, self.watcher.told)
 
 
-def play(steps, make=Poll) -> Verdict:
+def play(steps, make=Poll, course_of=Course) -> Verdict:
     """Play a course of events to a watcher, and judge it."""
-    course = Course(make)
+    course = course_of(make)
     for step, argument in steps:
         getattr(course, step)(argument)
     verdict = course.verdict()

@@ -6,9 +6,14 @@ uses them, and `txetcd.keys.changes` for what is right.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from txetcd import ApiError, EventIndexCleared, NodeOp
 from txetcd.keys.changes import Changes, HistoryLost
+from txetcd.keys.findings import Finding, Outcome, Quiet, in_order
 from txetcd.keys.poll import Poll
+from txetcd.keys.round import Round
+from txetcd.keys.scan import Scan
 from txetcd.model import Get
 
 
@@ -68,6 +73,64 @@ class _NeverVerifies(Changes):
         self._doubtful = False
 
 
+class _Reads(Changes):
+    """Reads what waits have been answered in a way of its own."""
+
+    def read(self, scans: list[Scan], cursor: int) -> list[Finding]:
+        raise NotImplementedError
+
+    async def _ask(
+        self, starts: range, least: int | None = None
+    ) -> tuple[list[Finding], BaseException | None]:
+        asked = Round(self._session, self.pulse, starts, least)
+        await asked.begin(self._path, self._recursive)
+        return self.read(asked._scans, starts[0]), in_order(asked.outcomes, starts[0])[1]
+
+
+class _TrustsTheHead(_Reads):
+    """Takes the head of a wait that was given up for a proof that nothing had matched."""
+
+    def read(self, scans: list[Scan], cursor: int) -> list[Finding]:
+        return _in_order(((scan.start, scan.outcome or scan.proof) for scan in scans), cursor)
+
+
+class _GoesTooFar(_Reads):
+    """Moves the cursor beyond the index that follows the head."""
+
+    def read(self, scans: list[Scan], cursor: int) -> list[Finding]:
+        found = _in_order(((scan.start, scan.outcome) for scan in scans), cursor)
+        return [Quiet(each.upto + 1) if isinstance(each, Quiet) else each for each in found]
+
+
+class _TellsEveryAnswer(_Reads):
+    """Does not see that several scans have found the same change."""
+
+    def read(self, scans: list[Scan], cursor: int) -> list[Finding]:
+        return [scan.outcome for scan in scans if isinstance(scan.outcome, (NodeOp, Quiet))]
+
+
+class _TellsAcrossAGap(_Reads):
+    """Goes on after a scan that has come to nothing."""
+
+    def read(self, scans: list[Scan], cursor: int) -> list[Finding]:
+        found: dict[int, Finding] = {}
+        for scan in scans:
+            if isinstance(scan.outcome, NodeOp):
+                found.setdefault(scan.outcome.node.modified_index, scan.outcome)
+        return list(found.values())
+
+
+class _TellsTheLastFirst(_Reads):
+    """Tells the answers of a window as they came, and not in order."""
+
+    def read(self, scans: list[Scan], cursor: int) -> list[Finding]:
+        return _in_order(((scan.start, scan.outcome) for scan in scans), cursor)[::-1]
+
+
+def _in_order(outcomes: Iterable[tuple[int, Outcome]], cursor: int) -> list[Finding]:
+    return in_order(outcomes, cursor)[0]
+
+
 class ResumesAtTheHeader(Poll):
     """Fault 1 of the seed: misses changes, and sees others twice."""
 
@@ -108,3 +171,38 @@ class NeverVerifies(Poll):
 
     def _follow(self, index: int) -> Changes:
         return _NeverVerifies(self._session, self._path, self._recursive, index)
+
+
+class TrustsTheHead(Poll):
+    """Takes silence after a head for the end of a parked wait."""
+
+    def _follow(self, index: int) -> Changes:
+        return _TrustsTheHead(self._session, self._path, self._recursive, index)
+
+
+class GoesTooFar(Poll):
+    """Moves the cursor one index beyond what is proved."""
+
+    def _follow(self, index: int) -> Changes:
+        return _GoesTooFar(self._session, self._path, self._recursive, index)
+
+
+class TellsEveryAnswer(Poll):
+    """Tells a change for each scan that has found it."""
+
+    def _follow(self, index: int) -> Changes:
+        return _TellsEveryAnswer(self._session, self._path, self._recursive, index)
+
+
+class TellsAcrossAGap(Poll):
+    """Tells what scans beyond a missing one have found."""
+
+    def _follow(self, index: int) -> Changes:
+        return _TellsAcrossAGap(self._session, self._path, self._recursive, index)
+
+
+class TellsTheLastFirst(Poll):
+    """Tells the answers of a window in the wrong order."""
+
+    def _follow(self, index: int) -> Changes:
+        return _TellsTheLastFirst(self._session, self._path, self._recursive, index)

@@ -12,8 +12,9 @@ from tests.robustness.judge import Verdict, judge
 from tests.robustness.planted import DeliversTheDoorbell, ResumesAtTheHeader
 from tests.robustness.traffic import Watcher, Writer
 from txetcd import Action, Backoff, KeyNotFound, NodeOp
-from txetcd.keys.events import KeyEvents, _Registration
+from txetcd.keys.events import KeyEvents
 from txetcd.keys.poll import Poll
+from txetcd.keys.registration import Registration
 from txetcd.testing import EtcdProcess
 
 reactor: Any = _reactor
@@ -270,4 +271,4 @@ class _Events(KeyEvents):
         self._given = poll
 
     def register(self, witness: Any) -> Any:
-        return _Registration(self._given, witness)
+        return Registration(self._given, witness)

@@ -14,10 +14,12 @@ from twisted.internet.error import (
     ConnectionDone,
     ConnectionLost,
 )
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
 
 from tests.realserver import RealServerTestCase
 from tests.testing.test_etcd_process import Taken
@@ -83,6 +85,25 @@ class Talker(Protocol):
                 self._waiting.append((reached, done))
 
 
+@implementer(IHalfCloseableProtocol)
+class HalfTalker(Talker):
+    """One that goes on when the other has nothing more to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_told_end = False
+
+    def says_no_more(self) -> None:
+        self.transport.loseWriteConnection()
+
+    def readConnectionLost(self) -> None:
+        self.is_told_end = True
+        self._look()
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+
 class Case(TestCase):
     """A test with a server that the test itself is, and a proxy to it."""
 
@@ -103,14 +124,17 @@ class Case(TestCase):
         port: int = listening.getHost().port
         return port
 
+    #: What both sides are.
+    talker: type[Talker] = Talker
+
     def serve(self) -> Talker:
-        talker = Talker()
+        talker = self.talker()
         self.served.append(talker)
         return talker
 
     async def talk(self, port: int | None = None) -> Talker:
         """A client, connected to the proxy."""
-        talker = Talker()
+        talker = self.talker()
         factory: Any = Factory.forProtocol(lambda: talker)
         endpoint: Any = TCP4ClientEndpoint(reactor, "127.0.0.1", port or self.proxy.port)
         await endpoint.connect(factory)
@@ -539,6 +563,67 @@ class BlackHoleTests(Case):
         await self.proxy.stop()
         await self.assertEnd(first, clean=False)
         await self.assertEnd(second, clean=False)
+
+
+class HalfCloseTests(Case):
+    """A connection of which one side says nothing more."""
+
+    talker = HalfTalker
+
+    async def one_ends(self, first: Any, second: Any) -> None:
+        first.says_no_more()
+        await second.until(lambda: second.is_told_end)
+        self.assertEqual((first.end, second.end), (None, None))
+        heard = len(first.heard)
+        second.say(REPLY)
+        await first.until(lambda: first.heard[heard:] == REPLY)
+        second.says_no_more()
+        await first.until(lambda: first.is_told_end)
+        await self.so(lambda: not self.proxy._relays)
+
+    async def test_a_client_that_says_no_more_hears_the_reply_and_then_the_end(self):
+        client, server = await self.say(GET)
+        await self.one_ends(client, server)
+
+    async def test_a_server_that_says_no_more_hears_what_the_client_says(self):
+        client, server = await self.say(GET)
+        await self.one_ends(server, client)
+
+    async def test_it_comes_after_what_was_said_though_that_is_late(self):
+        self.proxy.delay(0.02)
+        client: Any = await self.talk()
+        client.say(PUT).says_no_more()
+        await self.so(lambda: bool(self.served))
+        server: Any = self.served[0]
+        await server.until(lambda: server.is_told_end)
+        self.assertEqual(server.heard, PUT)
+
+    async def test_a_reset_after_it_is_passed_on(self):
+        client, server = await self.say(GET)
+        client.says_no_more()
+        await server.until(lambda: server.is_told_end)
+        server.transport.abortConnection()
+        await self.assertEnd(client, clean=False)
+
+    async def test_a_black_hole_swallows_it_and_what_comes_of_it(self):
+        client, server = await self.say(GET)
+        self.proxy.black_hole()
+        client.says_no_more()
+        await self.so(lambda: not self.proxy.connections)
+        await self.turn(0.02)
+        self.assertEqual((server.is_told_end, client.is_told_end), (False, False))
+        await self.proxy.heal()
+        await self.assertEnd(client, clean=False)
+
+    async def test_where_replies_are_swallowed_the_server_is_told_and_the_client_is_not(self):
+        self.proxy.swallow_replies()
+        client, server = await self.say(GET)
+        client.says_no_more()
+        await server.until(lambda: server.is_told_end)
+        server.say(REPLY).says_no_more()
+        await self.so(lambda: self.proxy.swallowed == len(REPLY))
+        await self.turn(0.02)
+        self.assertEqual((client.heard, client.is_told_end, client.end), (b"", False, None))
 
 
 class WholeProxyTests(Case):

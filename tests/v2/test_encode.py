@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -110,6 +111,24 @@ class EncodeTests(SynchronousTestCase):
         request.on_head(Response(200, headers_of(("X-Etcd-Index", "7"))))
         request.on_head(Response(400, headers_of(("X-Etcd-Index", "8"))))
         self.assertEqual(told, [State(7)])
+
+    def test_the_head_of_a_wait_tells_after_its_state_how_it_can_be_ended(self):
+        told: list[Any] = []
+        op = Get("/a", wait=True, on_state=told.append, on_endable=told.append)
+        request = encode(op)
+        assert request.on_head is not None
+        head = Response(200, headers_of(("X-Etcd-Index", "7")), end_sending=print)
+        request.on_head(head)
+        request.on_head(attrs.evolve(head, status=400))
+        request.on_head(attrs.evolve(head, end_sending=None))
+        self.assertEqual(told, [State(7), print, State(7)])
+
+    def test_who_wants_to_know_only_how_it_can_be_ended_is_told_that(self):
+        told: list[Any] = []
+        request = encode(Get("/a", on_endable=told.append))
+        assert request.on_head is not None
+        request.on_head(Response(200, end_sending=print))
+        self.assertEqual(told, [print])
 
     def test_plain_gets_of_one_key_are_one_request(self):
         self.assertIs(encode(Get("/a")), encode(Get("/a")))

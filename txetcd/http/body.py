@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
@@ -163,6 +164,11 @@ class Body:
             self._flush()
         elif self._exchange.connection is not None:
             self._exchange.connection.hang_up()
+
+    @property
+    def ender(self) -> Callable[[], None] | None:
+        """What ends our side of the connection, while it is read on; None if that cannot be."""
+        return None if self._ended else self._exchange.ender
 
     def _drop(self) -> None:
         """Forget what has not been read; and tell even a sink that was paused of the end."""

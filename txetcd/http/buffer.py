@@ -86,7 +86,7 @@ class Reading:
         """Tell of the head, and read the body."""
         self._streamed = streamed
         if self._request.on_head is not None:
-            tell_head(self._request.on_head, streamed.with_body(b""))
+            tell_head(self._request.on_head, streamed.without_body())
             if self._over:
                 return
         length = 0 if self._request.method == "HEAD" else streamed.length or 0

@@ -200,6 +200,17 @@ class Connection(Protocol, Service[Request, Response]):
         if self._state is _BUSY:
             self.transport.abortConnection()
 
+    @property
+    def can_end_sending(self) -> bool:
+        """Whether it can be closed in one direction alone; TLS would take that for a fault."""
+        half_close = getattr(self.transport, "loseWriteConnection", None)
+        return half_close is not None and not ISSLTransport.providedBy(self.transport)
+
+    def end_sending(self) -> None:
+        """Close it for what we send (``shutdown(SHUT_WR)``); the response is read on."""
+        if self._state is _BUSY:
+            self.transport.loseWriteConnection()
+
     def _discard(self) -> bool:
         """Be of no use from now on; whether that is news."""
         if self._state in _OVER:

@@ -129,6 +129,20 @@ class Exchange(Waiter):
         connection.abort()
         return connection.has_sent
 
+    @property
+    def ender(self) -> Callable[[], None] | None:
+        """What ends our side of the connection; None if that cannot be."""
+        connection = self.connection
+        if connection is None or not self.is_sent or not connection.can_end_sending:
+            return None
+        return self.end_sending
+
+    def end_sending(self) -> None:
+        """Close the connection for what we send; the response is read on, and is the last."""
+        if self.connection is not None:
+            self.is_last = True
+            self.connection.end_sending()
+
     def whole_received(self, head: Head, body: bytes, end: End) -> None:
         """All of the response has come at once; the connection is free already."""
         raise NotImplementedError
@@ -180,7 +194,8 @@ class WholeExchange(Exchange):
         self._head = head
         told = self._request.on_head
         if told is not None:
-            tell_head(told, self._response(head, b""))
+            fields = headers_of(head)
+            tell_head(told, Response(head.status, fields, b"", self._url, self.ender))
 
     def body_received(self, data: bytes) -> None:
         self._pieces.append(data)

@@ -148,6 +148,9 @@ class Response:
         headers: The header fields.
         body: The whole body; empty in what `Request.on_head` is told.
         endpoint: The URL of the server that gave it, for messages.
+        end_sending: In what `Request.on_head` is told: closes the connection for what we
+            send, and reads the response on.  A server that keeps a reply back may end it
+            then.  None where the transport cannot (over TLS, say), and in a whole response.
 
     .. versionadded:: 0.1
     """
@@ -156,6 +159,7 @@ class Response:
     headers: Headers = attrs.field(factory=Headers)
     body: bytes = b""
     endpoint: str = attrs.field(default="", eq=False)
+    end_sending: Callable[[], None] | None = attrs.field(default=None, eq=False)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.headers!r}, {len(self.body)} bytes>"

@@ -59,6 +59,10 @@ class StreamedResponse:
         """The same as a whole response."""
         return Response(self.status, self.headers, body, self.endpoint)
 
+    def without_body(self) -> Response:
+        """Its head, as `Request.on_head` is told it."""
+        return Response(self.status, self.headers, b"", self.endpoint, self.body.ender)
+
     def __repr__(self) -> str:
         return f"<StreamedResponse {self.status} {self.headers!r}, {self.body!r}>"
 

@@ -7,7 +7,7 @@ etcd v2 keeps the last 1000 events of the whole store.  A wait with
 ``waitIndex=cursor`` first *scans* that history, and only if nothing in it matches is
 it *parked* until something happens.  Scanning and parking happen under one lock
 (``store/watcher_hub.go``), and the index of the store at that moment, H, is sent in
-the head of the answer.  So there are two kinds of answer, told apart without doubt:
+the head of the answer.  So there are three kinds of answer, told apart without doubt:
 
 - The change's own index is at most H: it was found by the scan.  Nothing between the
   cursor and it has been missed.  It is delivered, and the cursor moves past it.
@@ -17,6 +17,20 @@ the head of the answer.  So there are two kinds of answer, told apart without do
   with a later one.  So it is only a *doorbell*: the same question is asked again, and
   this time the history answers.  One whose index is H + 1 is an exception: no index
   lies between, so nothing can have been dropped, and it is delivered.
+- It is empty, and whole: a parked wait has been ended.  Whatever the scan had found
+  would have come before the end, so nothing up to H matched, and the cursor moves to
+  H + 1.  etcd ends a wait so when it shuts down, and when the client *hangs up*: ends
+  its side of the connection, and goes on reading.
+
+Silence after a head proves nothing: a change may be stuck on its way.  So waits are made
+anew by hanging up, often enough that the cursor of a key at which nothing happens
+stays within the history (`Pulse`); where that proves nothing, every `REARM` seconds.
+That also finds a connection that died without a word, a store that was wiped while a
+wait was parked on it, and a wait that the server has forgotten: within ``REARM +
+HEAD_TIME``, as the head of a wait is due at once.  One way remains to lose a change:
+a server that stood still between sending the head and coming to wait, for as long as
+it took us to hang up, may choose to see the end before what the scan has found; so
+nothing is hung up within `FLOOR` seconds.
 
 What a client can only learn by asking again, it asks:
 
@@ -29,57 +43,48 @@ What a client can only learn by asking again, it asks:
   there, or another change is, the history is another's.  If it is older than the
   history, nothing can tell: `HistoryLost`.  If none was delivered yet, `HistoryLost`,
   but not for certain: what is read now can be held against what was read before.
-- A parked wait whose connection has died hears nothing, as does one on a store that
-  was wiped.  So waits are made anew every `REARM` seconds.  Silence proves nothing
-  about what matched (an answer may be stuck on its way), so the cursor stays.
+
+A scan that finds a change well below H shows that more may be there.  Then several
+scans are made together, at successive indexes (`Window`, `Round`), and read in order
+(`in_order`): what they find one after the other is what single ones would have found.
+What was found is kept until it is asked for, and no request is under way meanwhile.
 """
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError, Deferred
+from collections import deque
 
-from txetcd.clock import DelayedCall
-from txetcd.errors import EventIndexCleared, RequestTimedOut, UnexpectedResponse
+from twisted.internet.defer import CancelledError
+
+from txetcd.keys.findings import Finding, HistoryLost, Quiet, in_order
+from txetcd.keys.pulse import REARM, Pulse
+from txetcd.keys.round import Round
 from txetcd.keys.session import Session
-from txetcd.model.node import Action, NodeOp, State
-from txetcd.model.op import Get
+from txetcd.keys.window import Window
+from txetcd.model.node import Action, NodeOp
 
-__all__ = ["REARM", "Changes", "HistoryLost"]
-
-#: How long a wait is parked before it is made anew, in seconds: the bound within
-#: which a dead connection or a wiped store is noticed.
-REARM = 30.0
-
-
-class HistoryLost(Exception):
-    """The changes from the cursor on cannot be had.
-
-    Args:
-        certain: Whether that is known; otherwise a quorum read has to tell.
-    """
-
-    def __init__(self, certain: bool) -> None:
-        super().__init__(certain)
-        self.certain = certain
+__all__ = ["REARM", "Changes", "HistoryLost", "concerns"]
 
 
 class Changes:
     """The changes of a key from an index on.
 
-    It asks only when it is asked, so a consumer that pauses costs nothing.  A
-    failure leaves the cursor where it was: `next` may be called again.
+    It asks only when it is asked, so a consumer that pauses costs nothing but what the
+    last round has found.  A failure leaves the cursor where it was: `next` may be called
+    again.
 
     Args:
         session: What is asked.
         path: The key.
         recursive: Whether changes below it count too.
         index: The index of the first change wanted.
-        rearm: How long a wait may be parked, in seconds.
+        pulse: What is known of the server; by default nothing yet.
+        window: How many scans are made together when it is behind; by default a new
+            `Window`.
 
     Attributes:
         index: The cursor: everything before it has been delivered.
-        heard: When the server last answered a wait, if only with its head, by the
-            session's clock; None if it never has.
+        pulse: What is known of the server by now.
     """
 
     def __init__(
@@ -88,17 +93,20 @@ class Changes:
         path: str,
         recursive: bool,
         index: int,
-        rearm: float = REARM,
+        pulse: Pulse | None = None,
+        window: Window | None = None,
     ) -> None:
         self.index = index
-        self.heard: float | None = None
+        self.pulse = pulse or Pulse(session.clock)
+        self._window = window or Window()
         self._session = session
         self._path = path
         self._recursive = recursive
-        self._rearm = rearm
+        self._found: deque[Finding] = deque()
+        #: The highest index that the store is known to have had.
+        self._highest = 0
         self._last: NodeOp | None = None
         self._doubtful = False
-        self._tells_heads = False
 
     async def next(self) -> NodeOp:
         """The next change.
@@ -109,15 +117,12 @@ class Changes:
         """
         try:
             while True:
+                op = self._take()
+                if op is not None:
+                    return op
                 if self._doubtful:
                     await self._verify()
-                op = await self._ask(self.index, self.index - 1)
-                if op is None:
-                    continue
-                self.index = op.node.modified_index + 1
-                self._last = op
-                if concerns(op, self._path, self._recursive):
-                    return op
+                await self._find()
         except CancelledError:
             # The consumer's own doing, and no sign of anything.
             raise
@@ -132,104 +137,69 @@ class Changes:
         """
         self._doubtful = self._last is not None
 
+    def _take(self) -> NodeOp | None:
+        """The next change of those that have been found."""
+        while self._found:
+            found = self._found.popleft()
+            if isinstance(found, Quiet):
+                self.index = max(self.index, found.upto + 1)
+                continue
+            self.index = found.node.modified_index + 1
+            self._last = found
+            if concerns(found, self._path, self._recursive):
+                return found
+        return None
+
+    async def _find(self) -> None:
+        """Find at least one change, or wait for one; several if the store is ahead."""
+        starts = self._window.starts(self.index, self._highest)
+        found, error = await self._ask(starts)
+        self._found.extend(found)
+        changes = [each for each in found if not isinstance(each, Quiet)]
+        if changes:
+            self._learn(starts, changes)
+        if error is not None and not changes:
+            self._take()
+            raise error
+        # What was found before an error is told first; the next request meets it again.
+        self._doubtful = error is not None
+
+    def _learn(self, starts: range, changes: list[NodeOp]) -> None:
+        last = changes[-1]
+        self._highest = max(self._highest, last.etcd.index, last.node.modified_index)
+        if changes[0].etcd.index > changes[0].node.modified_index or len(starts) > 1:
+            self._window.learn(starts, changes)
+
     async def _verify(self) -> None:
         """See that the last change is still where it was."""
         last = self._last
         if last is None:
             raise HistoryLost(certain=False)
         index = last.node.modified_index
-        found = await self._ask(index, index)
-        if found is None or _identity(found) != _identity(last):
+        found, error = await self._ask(range(index, index + 1), index)
+        if error is not None:
+            raise error
+        if not found or _identity(found[0]) != _identity(last):
             raise HistoryLost(certain=True)
         self._doubtful = False
 
-    async def _ask(self, index: int, least: int) -> NodeOp | None:
-        """The first change at or after an index, if history has it.
-
-        None if the wait was parked, and was woken or made anew.
-
-        Args:
-            index: Where to wait from.
-            least: A store whose index is below this is not the one we know.
-        """
-        wait = _Wait(self._session, Get(self._path, self._recursive, True, index), least)
-        try:
-            op = await wait.answer(self._rearm)
-        except EventIndexCleared:
-            raise HistoryLost(certain=True) from None
-        finally:
-            if wait.heard is not None:
-                self.heard, self._tells_heads = wait.heard, True
-        if op is None:
-            if self._tells_heads and wait.heard is None:
-                raise RequestTimedOut(self._rearm, possibly_applied=False)
-            return None
-        if op.etcd.index == 0 or op.node.modified_index < index:
-            raise UnexpectedResponse(
-                200,
-                reason=f"a wait from index {index} was answered with index "
-                f"{op.node.modified_index}, at index {op.etcd.index}",
-            )
-        if op.etcd.index < least:
-            raise HistoryLost(certain=False)
-        if op.node.modified_index > op.etcd.index + 1:
-            self.index = max(self.index, op.etcd.index + 1)
-            return None
-        return op
+    async def _ask(
+        self, starts: range, least: int | None = None
+    ) -> tuple[list[Finding], BaseException | None]:
+        """What waits at these indexes prove together."""
+        asked = Round(self._session, self.pulse, starts, least)
+        await asked.begin(self._path, self._recursive)
+        return in_order(asked.outcomes, starts[0])
 
     def __repr__(self) -> str:
-        return f"<Changes of {self._path!r} from index {self.index}>"
+        kept = f", {len(self._found)} kept" if self._found else ""
+        return f"<Changes of {self._path!r} from index {self.index}{kept}>"
 
 
-class _Wait:
-    """One long-poll, which can be given up for two reasons of our own."""
-
-    def __init__(self, session: Session, op: Get, least: int) -> None:
-        self.heard: float | None = None
-        self._session = session
-        self._least = least
-        self._fell = False
-        self._over = False
-        self._timers: list[DelayedCall] = []
-        self._reply: Deferred[NodeOp] = session(_with_state(op, self._on_state))
-
-    async def answer(self, rearm: float) -> NodeOp | None:
-        """The answer; None if there was none within ``rearm`` seconds."""
-        self._give_up_in(rearm)
-        try:
-            return await self._reply
-        except Exception:
-            if self._fell:
-                raise HistoryLost(certain=False) from None
-            if self._over:
-                return None
-            raise
-        finally:
-            for timer in self._timers:
-                if timer.active():
-                    timer.cancel()
-
-    def _on_state(self, state: State) -> None:
-        self.heard = self._session.clock.seconds()
-        if 0 < state.index < self._least:
-            # Not at once: the request that is to be cancelled is on the call stack.
-            self._fell = True
-            self._give_up_in(0)
-
-    def _give_up_in(self, seconds: float) -> None:
-        self._timers.append(self._session.clock.callLater(seconds, self._give_up))
-
-    def _give_up(self) -> None:
-        self._over = True
-        self._reply.cancel()
-
-
-def _with_state(op: Get, told: object) -> Get:
-    return Get(op.path, op.recursive, op.wait, op.wait_index, on_state=told)  # type: ignore[arg-type]
-
-
-def _identity(op: NodeOp) -> tuple[object, ...]:
+def _identity(op: Finding) -> tuple[object, ...]:
     """What stays the same of a change however often it is asked for."""
+    if isinstance(op, Quiet):
+        return ()
     node = op.node
     value = getattr(node, "value", None)
     return op.action, node.key, node.modified_index, node.created_index, value

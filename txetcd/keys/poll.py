@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from twisted.internet.defer import CancelledError
 
-from txetcd.backoff import Backoff
+from txetcd.backoff import Backoff, Random
 from txetcd.errors import BackoffsExhausted, KeyNotFound, NotDir, ServiceClosed, UnexpectedResponse
 from txetcd.filters.deadline import deadline
 from txetcd.keys.changes import Changes, HistoryLost
+from txetcd.keys.pulse import Pulse
 from txetcd.keys.session import Session
 from txetcd.keys.snapshot import Snapshot
-from txetcd.model.node import NodeOp
+from txetcd.model.node import NodeOp, State
 from txetcd.model.op import Get
 
 __all__ = ["MISSING", "Poll"]
@@ -37,6 +38,9 @@ class Poll:
         recursive: Whether all that is below counts too.
         backoff: The delays after failures in a row.
         after_index: Begin not with a snapshot, but with the first change after this.
+        on_alive: Called with the `State` whenever the server has answered, if only with the
+            head of a wait.  If it raises, that is logged.
+        random: Spreads the times at which waits are made anew; the `random` module if None.
     """
 
     def __init__(
@@ -46,11 +50,14 @@ class Poll:
         recursive: bool,
         backoff: Backoff,
         after_index: int | None = None,
+        on_alive: Callable[[State], object] | None = None,
+        random: Random | None = None,
     ) -> None:
         self._session = session
         self._path = path
         self._recursive = recursive
         self._backoff = backoff
+        self._pulse = Pulse(session.clock, random, on_alive)
         self._changes: Changes | None = None
         # What was told last, as long as no change has been told since.
         self._snapshot: Snapshot | None = None
@@ -58,7 +65,7 @@ class Poll:
         if after_index is None:
             self._lost = HistoryLost(certain=True)
         else:
-            self._changes = Changes(session, path, recursive, after_index + 1)
+            self._changes = self._follow(after_index + 1)
         self._delays: Iterator[float] = iter(backoff)
         self._delay = 0.0
         self._rested = True
@@ -111,9 +118,11 @@ class Poll:
         missing: KeyNotFound | NotDir | None = None
         try:
             op = await self._session(Get(self._path, self._recursive, quorum=True))
-            index = op.etcd.index
+            state = op.etcd
         except MISSING as error:
-            missing, index = error, error.index
+            missing, state = error, State(error.index)
+        index = state.index
+        self._pulse.seen(state)
         if index == 0:
             raise UnexpectedResponse(200, reason="the server tells no index (X-Etcd-Index)")
         snapshot = Snapshot(op, self._recursive)
@@ -136,7 +145,7 @@ class Poll:
         return True
 
     def _follow(self, index: int) -> Changes:
-        return Changes(self._session, self._path, self._recursive, index)
+        return Changes(self._session, self._path, self._recursive, index, self._pulse)
 
     def failed(self, error: Exception) -> Exception:
         """Count a failure; the error to tell of it, which is the last if it says so."""
@@ -158,7 +167,8 @@ class Poll:
         if self._changes is None:
             return False
         # Asked once for each failure: a wait that is never heard of is not well.
-        heard, self._changes.heard = self._changes.heard, None
+        pulse = self._changes.pulse
+        heard, pulse.heard = pulse.heard, None
         return heard is not None and self._session.clock.seconds() - heard >= self._delay
 
     def _succeeded(self) -> None:

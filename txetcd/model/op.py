@@ -129,6 +129,9 @@ class Get(Op):
         sorted: List the nodes by their keys.
         on_state: Told the state in the head of a wait's answer as soon as the
             server has sent it, which is when the wait began; may never be called.
+        on_endable: Told, right after ``on_state``, of a function that has the server end the
+            wait, if the transport can.  The wait then fails with `WatchEnded`, unless a
+            change came first; it proves that none came up to the index in its head.
     """
 
     name = "get"
@@ -140,6 +143,9 @@ class Get(Op):
     quorum: bool = False
     sorted: bool = False
     on_state: Callable[[State], None] | None = attrs.field(default=None, eq=False, repr=False)
+    on_endable: Callable[[Callable[[], object]], None] | None = attrs.field(
+        default=None, eq=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.wait_index is not None and not self.wait:

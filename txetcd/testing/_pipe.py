@@ -36,6 +36,9 @@ class Transport(Protocol):
     def loseConnection(self) -> None:
         """Close it in order, once all has been sent."""
 
+    def loseWriteConnection(self) -> None:
+        """Close it in order in this direction alone, once all has been sent."""
+
     def abortConnection(self) -> None:
         """Reset it now."""
 

@@ -14,9 +14,11 @@ from twisted.internet.error import (
     ConnectionDone,
     DNSLookupError,
 )
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from txetcd.clock import Clock
 from txetcd.testing._faults import Cut, CutAt, Faults, Tally
@@ -39,6 +41,7 @@ class Exchange:
     method: bytes = b""
 
 
+@implementer(IHalfCloseableProtocol)
 class Side(Protocol):
     """The proxy's end of one of the two connections; it only tells what happens to it."""
 
@@ -48,9 +51,10 @@ class Side(Protocol):
         self,
         made: Callable[[Transport], None],
         received: Callable[[bytes], None],
+        ended: Callable[[], None],
         lost: Callable[[bool], None],
     ) -> None:
-        self._made, self._received, self._lost = made, received, lost
+        self._made, self._received, self._ended, self._lost = made, received, ended, lost
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -59,6 +63,12 @@ class Side(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self._received(data)
 
+    def readConnectionLost(self) -> None:
+        self._ended()
+
+    def writeConnectionLost(self) -> None:
+        """It was the proxy that ended this direction."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost(reason.check(ConnectionDone) is not None)
 
@@ -66,11 +76,11 @@ class Side(Protocol):
 class Relay:
     """Carries one client's connection to a server of its own.
 
-    An end in order is passed on after what came before it; it ends both directions.
-    A reset is passed on at once.  Once the relay cuts, it is deaf: it only delivers what
-    it still owes to the client.  Once it has swallowed something, it stays silent for
-    good, since what came later would make no sense: in both directions, or towards the client
-    alone where only replies are swallowed.
+    An end in order is passed on after what came before it; the other direction goes on until
+    it ends, too.  A reset is passed on at once.  Once the relay cuts, it is deaf: it only
+    delivers what it still owes to the client.  Once it has swallowed something, it stays silent
+    for good, since what came later would make no sense: in both directions, or towards the
+    client alone where only replies are swallowed.
 
     Args:
         clock: Makes things late.
@@ -95,7 +105,9 @@ class Relay:
         self._tally = tally
         self._on_gone = on_gone
         #: The protocol for the client's connection.
-        self.client_side = Side(self._client_made, self._from_client, self._client_lost)
+        self.client_side = Side(
+            self._client_made, self._from_client, self._client_ended, self._client_lost
+        )
         self._to_client = Pipe(clock, lambda: faults.delay, lambda: faults.throttle)
         self._to_server = Pipe(clock, lambda: faults.delay)
         self._client: Transport | None = None
@@ -108,11 +120,14 @@ class Relay:
         self._deaf = False
         self._silent = False
         self._mute = False
+        # Who says nothing more, and who is told nothing more.
+        self._ended: set[Transport] = set()
+        self._told_end: set[Transport] = set()
 
     @property
     def connected(self) -> bool:
-        """Whether the client is there."""
-        return self._client is not None
+        """Whether the client is there, as far as can be told of one that ended in silence."""
+        return self._client is not None and not self._ended_in_silence
 
     @property
     def in_flight(self) -> int:
@@ -133,7 +148,9 @@ class Relay:
 
     def healed(self) -> None:
         """There is no black hole any more: what it had kept of a client that left may go."""
-        if self._client is None:
+        if self._ended_in_silence:
+            self.reset()
+        elif self._client is None:
             self._drop_server()
 
     # --- the two connections -----------------------------------------------------
@@ -142,7 +159,9 @@ class Relay:
         self._client = self._to_server.source = client
         self._to_client.attach(client)
         if not self._swallows():
-            side = Side(self._server_made, self._from_server, self._server_lost)
+            side = Side(
+                self._server_made, self._from_server, self._server_ended, self._server_lost
+            )
             factory: Any = Factory.forProtocol(lambda: side)
             factory.noisy = False
             self._connecting = maybeDeferred(self._connect, factory)
@@ -160,19 +179,60 @@ class Relay:
         self._pass_end_to_client(clean=False)
         self._tell_if_gone()
 
+    def _client_ended(self) -> None:
+        client, self._to_server.source = self._client, None
+        if client is None or self._deaf:
+            return
+        self._ended.add(client)
+        if not self._swallows():
+            self._to_server.end(self._end_towards_server)
+            self._close_if_over(client)
+        elif not self._faults.black_hole:
+            self._drop_server()
+
+    def _server_ended(self) -> None:
+        server, self._to_client.source = self._server, None
+        if server is None or self._deaf:
+            return
+        self._ended.add(server)
+        if not self._swallows_reply():
+            self._to_client.end(self._end_towards_client)
+        self._close_if_over(server)
+
+    def _end_towards_server(self) -> None:
+        self._end_towards(self._server)
+
+    def _end_towards_client(self) -> None:
+        self._end_towards(self._client)
+
+    def _end_towards(self, side: Transport | None) -> None:
+        """Say nothing more to one that may still have something to say."""
+        if side is not None:
+            self._told_end.add(side)
+            side.loseWriteConnection()
+            self._close_if_over(side)
+
+    def _close_if_over(self, side: Transport) -> None:
+        if side in self._ended and side in self._told_end:
+            side.loseConnection()
+
+    @property
+    def _ended_in_silence(self) -> bool:
+        """Whether the client has ended, and was not answered; it may be half a close or all."""
+        return self._silent and self._client in self._ended
+
     def _client_lost(self, clean: bool) -> None:
         self._client = None
         self._to_client.close()
-        if clean and not self._deaf and not self._swallows():
-            self._to_server.end(self._lose_server)
-        elif not self._faults.black_hole:
+        if (not clean or self._deaf or self._silent) and not self._faults.black_hole:
             self._drop_server()
         self._tell_if_gone()
 
     def _server_lost(self, clean: bool) -> None:
         self._server = None
         self._to_server.close()
-        self._pass_end_to_client(clean)
+        if not clean:
+            self._pass_end_to_client(clean)
         self._tell_if_gone()
 
     def _pass_end_to_client(self, clean: bool) -> None:

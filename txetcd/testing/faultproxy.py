@@ -37,8 +37,9 @@ class FaultProxy(FaultSettings):
 
     Without a fault all bytes pass, in both directions, whatever they mean, as soon as they
     come (``TCP_NODELAY``), and a side that does not read slows the other.  An end of one
-    side ends the other, after what came before it; a connection that is closed in one
-    direction only is not kept.
+    side is passed on after what came before it, and ends that direction alone: the other goes
+    on until it ends, too, as after ``shutdown(SHUT_WR)``.  Where something was swallowed, the end
+    is swallowed as well.
 
     Faults may be set and lifted at any time, all but `refuse` also before `start`, and
     hold for connections that are open as well as for new ones.  Those named ``cut_...``
@@ -179,7 +180,8 @@ class FaultProxy(FaultSettings):
 
         The server notices nothing: not a new connection, not a byte, and not the end of a
         connection that was open.  A connection that has swallowed anything, or was
-        accepted meanwhile, stays silent when the fault is lifted, until it is closed.
+        accepted meanwhile, stays silent when the fault is lifted, until it is closed.  One that
+        its client had ended by then is reset.
 
         Args:
             on: Whether from now on, or no more.

@@ -71,7 +71,7 @@ def _plain_get(path: str) -> Request:
 
 def _is_plain(op: Get) -> bool:
     given = op.recursive or op.wait or op.quorum or op.sorted
-    return not given and op.on_state is None
+    return not given and op.on_state is None and op.on_endable is None
 
 
 def _encoded(op: Op) -> Request:
@@ -176,13 +176,18 @@ def _text(op: Op, name: str, value: bytes | str | bool | int) -> str:
 
 
 def _on_head(op: Get) -> Callable[[Response], None] | None:
-    told = op.on_state
-    if told is None:
+    told, tell_end = op.on_state, op.on_endable
+    if told is None and tell_end is None:
         return None
 
     def on_head(head: Response) -> None:
-        if head.status == 200:
+        if head.status != 200:
+            return
+        if told is not None:
             told(state_of(head))
+        if tell_end is not None and head.end_sending is not None:
+            # etcd ends a wait whose client says nothing more, by a body that is empty.
+            tell_end(head.end_sending)
 
     return on_head
 
