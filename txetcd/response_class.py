@@ -18,7 +18,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
-from txetcd.errors import ApiError, ServiceClosed, TxetcdError
+from txetcd.errors import ApiError, ServiceClosed, TxetcdError, WatchEnded
 
 __all__ = ["ResponseClass", "ResponseClassifier", "classify"]
 
@@ -53,15 +53,15 @@ def classify(request: object, outcome: object) -> ResponseClass:
 
     A response is a success, whatever is in it.  So is an `ApiError` that is not
     ``retryable``: that a key does not exist is an answer.  A request that was cancelled,
-    or ended by closing the client, says nothing of the service.  Any other error is a
-    failure: a retryable one if it says so, and one that is not if it is none of ours.
+    or ended by closing the client, says nothing of the service, nor does a wait that was
+    ended before anything happened.  Any other error is a failure: a retryable one if it says so, and one that is not if it is none of ours.
 
     .. versionadded:: 0.1
     """
     if not isinstance(outcome, Failure):
         return ResponseClass.SUCCESS
     error = outcome.value
-    if isinstance(error, (CancelledError, ServiceClosed)):
+    if isinstance(error, (CancelledError, ServiceClosed, WatchEnded)):
         return ResponseClass.IGNORABLE
     if isinstance(error, TxetcdError) and error.retryable:
         return ResponseClass.RETRYABLE

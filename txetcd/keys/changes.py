@@ -43,6 +43,9 @@ What a client can only learn by asking again, it asks:
   there, or another change is, the history is another's.  If it is older than the
   history, nothing can tell: `HistoryLost`.  If none was delivered yet, `HistoryLost`,
   but not for certain: what is read now can be held against what was read before.
+  The same is done after a pause of the consumer's that was longer than `FLOOR`, which is
+  enough for a store to be replaced, and after a wait that was hung up and did not end as
+  it should: in that time nobody watched.
 
 A scan that finds a change well below H shows that more may be there.  Then several
 scans are made together, at successive indexes (`Window`, `Round`), and read in order
@@ -57,7 +60,7 @@ from collections import deque
 from twisted.internet.defer import CancelledError
 
 from txetcd.keys.findings import Finding, HistoryLost, Quiet, in_order
-from txetcd.keys.pulse import REARM, Pulse
+from txetcd.keys.pulse import FLOOR, REARM, Pulse
 from txetcd.keys.round import Round
 from txetcd.keys.session import Session
 from txetcd.keys.window import Window
@@ -81,10 +84,13 @@ class Changes:
         pulse: What is known of the server; by default nothing yet.
         window: How many scans are made together when it is behind; by default a new
             `Window`.
+        last: The change before the index, if it was told by another: it is looked up first.
 
     Attributes:
         index: The cursor: everything before it has been delivered.
         pulse: What is known of the server by now.
+        served: Since when the consumer has asked for nothing, by the session's clock; None if
+            that does not matter, as nothing is known of the history yet.
     """
 
     def __init__(
@@ -95,6 +101,7 @@ class Changes:
         index: int,
         pulse: Pulse | None = None,
         window: Window | None = None,
+        last: NodeOp | None = None,
     ) -> None:
         self.index = index
         self.pulse = pulse or Pulse(session.clock)
@@ -105,8 +112,9 @@ class Changes:
         self._found: deque[Finding] = deque()
         #: The highest index that the store is known to have had.
         self._highest = 0
-        self._last: NodeOp | None = None
-        self._doubtful = False
+        self._last = last
+        self._doubtful = last is not None
+        self.served: float | None = None
 
     async def next(self) -> NodeOp:
         """The next change.
@@ -115,6 +123,7 @@ class Changes:
             HistoryLost: It cannot be had.
             Exception: Whatever the request failed with.
         """
+        self._doubtful = self._doubtful or self._has_paused()
         try:
             while True:
                 op = self._take()
@@ -129,6 +138,12 @@ class Changes:
         except BaseException:
             self._doubtful = True
             raise
+        finally:
+            self.served = self._session.clock.seconds()
+
+    def doubt(self) -> None:
+        """See, before the next change, whether the history is still the one that is known."""
+        self._doubtful = True
 
     def trust(self) -> None:
         """Go on from the cursor after a `HistoryLost` that was not for certain.
@@ -136,6 +151,11 @@ class Changes:
         A change that was delivered is still looked up before the next.
         """
         self._doubtful = self._last is not None
+        self.served = self._session.clock.seconds()
+
+    def _has_paused(self) -> bool:
+        served = self.served
+        return served is not None and self._session.clock.seconds() - served > FLOOR
 
     def _take(self) -> NodeOp | None:
         """The next change of those that have been found."""
@@ -153,6 +173,7 @@ class Changes:
     async def _find(self) -> None:
         """Find at least one change, or wait for one; several if the store is ahead."""
         starts = self._window.starts(self.index, self._highest)
+        unproved = self.pulse.unproved
         found, error = await self._ask(starts)
         self._found.extend(found)
         changes = [each for each in found if not isinstance(each, Quiet)]
@@ -162,7 +183,9 @@ class Changes:
             self._take()
             raise error
         # What was found before an error is told first; the next request meets it again.
-        self._doubtful = error is not None
+        # Where no change is known to look up, the whole key would be read for it.
+        in_doubt = self.pulse.unproved > unproved and self._last is not None
+        self._doubtful = error is not None or in_doubt
 
     def _learn(self, starts: range, changes: list[NodeOp]) -> None:
         last = changes[-1]

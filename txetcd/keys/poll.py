@@ -10,10 +10,10 @@ from txetcd.backoff import Backoff, Random
 from txetcd.errors import BackoffsExhausted, KeyNotFound, NotDir, ServiceClosed, UnexpectedResponse
 from txetcd.filters.deadline import deadline
 from txetcd.keys.changes import Changes, HistoryLost
-from txetcd.keys.pulse import Pulse
+from txetcd.keys.pulse import FLOOR, Pulse
 from txetcd.keys.session import Session
 from txetcd.keys.snapshot import Snapshot
-from txetcd.model.node import NodeOp, State
+from txetcd.model.node import Action, NodeOp, State
 from txetcd.model.op import Get
 
 __all__ = ["MISSING", "Poll"]
@@ -38,6 +38,8 @@ class Poll:
         recursive: Whether all that is below counts too.
         backoff: The delays after failures in a row.
         after_index: Begin not with a snapshot, but with the first change after this.
+        after: Likewise, after a change or a snapshot that another poll has told.  The history is
+            held against it first.
         on_alive: Called with the `State` whenever the server has answered, if only with the
             head of a wait.  If it raises, that is logged.
         random: Spreads the times at which waits are made anew; the `random` module if None.
@@ -52,6 +54,7 @@ class Poll:
         after_index: int | None = None,
         on_alive: Callable[[State], object] | None = None,
         random: Random | None = None,
+        after: NodeOp | None = None,
     ) -> None:
         self._session = session
         self._path = path
@@ -62,13 +65,19 @@ class Poll:
         # What was told last, as long as no change has been told since.
         self._snapshot: Snapshot | None = None
         self._lost: HistoryLost | None = None
-        if after_index is None:
-            self._lost = HistoryLost(certain=True)
-        else:
+        if after is not None:
+            self._go_on_after(after)
+        elif after_index is not None:
             self._changes = self._follow(after_index + 1)
+        else:
+            self._lost = HistoryLost(certain=True)
         self._delays: Iterator[float] = iter(backoff)
         self._delay = 0.0
         self._rested = True
+        # Until when it rests, by the session's clock.
+        self._until = 0.0
+        # When the history was last taken to be the one that is followed, against appearances.
+        self._trusted: float | None = None
         self._errors: tuple[Exception, ...] = ()
 
     async def next(self) -> NodeOp:
@@ -106,6 +115,10 @@ class Poll:
             try:
                 change = await self._changes.next()
             except HistoryLost as lost:
+                if not lost.certain and self._is_in_vain():
+                    raise UnexpectedResponse(
+                        200, reason="waits are answered by a member that is behind the quorum"
+                    ) from None
                 self._lost = lost
             else:
                 self._snapshot = None
@@ -130,6 +143,7 @@ class Poll:
         if lost is not None and not lost.certain and self._goes_on(index, snapshot):
             return None
         self._changes, self._snapshot = self._follow(index + 1), snapshot
+        self._changes.served = self._session.clock.seconds()
         if missing is not None:
             raise missing
         return op
@@ -142,20 +156,38 @@ class Poll:
         if known is not None and not known.is_continued_by(snapshot, self._changes.index):
             return False
         self._changes.trust()
+        self._trusted = self._session.clock.seconds()
         return True
 
-    def _follow(self, index: int) -> Changes:
-        return Changes(self._session, self._path, self._recursive, index, self._pulse)
+    def _is_in_vain(self) -> bool:
+        """Whether the history was found to be the right one a moment ago, and has gone again."""
+        trusted = self._trusted
+        return trusted is not None and self._session.clock.seconds() - trusted < FLOOR
+
+    def _go_on_after(self, told: NodeOp) -> None:
+        if told.action is Action.GET:
+            self._changes = self._follow(told.etcd.index + 1)
+            self._changes.doubt()
+            self._snapshot = Snapshot(told, self._recursive)
+        else:
+            self._changes = self._follow(told.node.modified_index + 1, told)
+
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return Changes(
+            self._session, self._path, self._recursive, index, self._pulse, last=last
+        )
 
     def failed(self, error: Exception) -> Exception:
         """Count a failure; the error to tell of it, which is the last if it says so."""
         if self._was_well():
             self._succeeded()
+        self._trusted = None
         self._errors = (*self._errors, error)[-REMEMBERED:]
         delay = next(self._delays, None)
         if delay is None:
             return BackoffsExhausted(self._path, self._errors)
         self._delay, self._rested = delay, False
+        self._until = self._session.clock.seconds() + delay
         return error
 
     def _was_well(self) -> bool:
@@ -178,7 +210,9 @@ class Poll:
 
     async def _rest(self) -> None:
         if not self._rested:
-            await self._session.sleep(self._delay)
+            # A step that was cancelled meanwhile has rested for a part of it.
+            left = self._until - self._session.clock.seconds()
+            await self._session.sleep(min(max(0.0, left), self._delay))
             self._rested = True
 
     def __repr__(self) -> str:

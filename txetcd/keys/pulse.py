@@ -64,6 +64,7 @@ class Pulse:
         heard: When the server last answered a wait, if only with its head; None if it has
             not, or if that is not to count any more.
         tells_heads: Whether the transport has ever told the head of a wait.
+        unproved: How many waits in a row were hung up, and did not end as they should.
     """
 
     def __init__(
@@ -74,10 +75,11 @@ class Pulse:
     ) -> None:
         self.heard: float | None = None
         self.tells_heads = False
+        self.unproved = 0
         self._clock = clock
         self._draw = (random or _random).random
         self._on_alive = on_alive
-        self._unproved = 0
+        self.unproved = 0
         # The first rest is drawn from one floor to two: many watches may begin together.
         self._rest = FLOOR
         self._rate = 0.0
@@ -115,7 +117,7 @@ class Pulse:
 
     def ended(self, proved: bool) -> None:
         """A wait was hung up, and ended as it should (which proves something), or did not."""
-        self._unproved = 0 if proved else self._unproved + 1
+        self.unproved = 0 if proved else self.unproved + 1
 
     def rest(self, endable: bool) -> float:
         """How long the next wait may be parked, in seconds.
@@ -125,7 +127,7 @@ class Pulse:
         """
         # One that is not ended in time must have been given up by `REARM`.
         longest = REARM - HEAD_TIME
-        if not endable or self._unproved >= TRIED:
+        if not endable or self.unproved >= TRIED:
             return longest * self._spread()
         self._rest = min(longest, 2 * self._rest)
         if self._rate:
