@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from txetcd import Action, Data, KeyNotFound, NodeOp
-from txetcd.model import Node
+from tests.robustness.watching import promises, verdict
+from tests.robustness.watching.promises import BrokenPromise
+from tests.robustness.watching.told import change_of, of_event
+from tests.robustness.watching.truth import History
+from txetcd import KeyNotFound, NodeOp
 
 __all__ = ["Verdict", "judge"]
 
@@ -38,74 +41,26 @@ class Verdict:
 
 
 def judge(truth: Sequence[NodeOp], told: Iterable[NodeOp | KeyNotFound]) -> Verdict:
-    """Judge one watcher of one history.
+    """Judge one watcher of one history, by the `promises`.
 
     Args:
         truth: Every change to what is watched, in the order of its index; the
             store was empty before the first.
         told: What the watcher was told: snapshots, changes, `KeyNotFound`.
     """
-    by_index = {op.node.modified_index: op for op in truth}
-    position: int | None = None
-    events, snapshots = 0, 0
-    lost, twice, unknown, wrong = [], [], [], []
-    for each in told:
-        if isinstance(each, KeyNotFound) or each.action is Action.GET:
-            snapshots += 1
-            index = each.index if isinstance(each, KeyNotFound) else each.etcd.index
-            if position is not None and index < position:
-                twice.append(index)
-            if _content(each) != _held(truth, index):
-                wrong.append(index)
-            position = index
-            continue
-        events += 1
-        index = each.node.modified_index
-        if index not in by_index or not _same(by_index[index], each):
-            unknown.append(index)
-        if position is None or index <= position:
-            twice.append(index)
-            continue
-        lost += [n for n in by_index if position < n < index]
-        position = index
-    lost += [n for n in by_index if n > (position or 0)]
-    return Verdict(events, snapshots, *map(tuple, (lost, twice, unknown, wrong)))
+    history = History(map(change_of, truth))
+    judged = verdict.judge([history], map(of_event, told))
 
+    def indexes(*kinds: type[BrokenPromise]) -> tuple[int, ...]:
+        return tuple(
+            index for each in judged.broken if type(each) in kinds for index in each.indexes
+        )
 
-def _same(one: NodeOp, other: NodeOp) -> bool:
-    return (one.action, one.node.key, _value(one.node)) == (
-        other.action,
-        other.node.key,
-        _value(other.node),
+    return Verdict(
+        judged.events,
+        judged.snapshots,
+        indexes(promises.NotReliable),
+        indexes(promises.NotUnique, promises.NotOrdered, promises.NotDeclared),
+        indexes(promises.NotTrue),
+        indexes(promises.WrongSnapshot),
     )
-
-
-def _value(node: Node) -> bytes | None:
-    return node.value if isinstance(node, Data) else None
-
-
-def _held(truth: Iterable[NodeOp], index: int) -> dict[str, bytes]:
-    """What the store held at an index."""
-    held: dict[str, bytes] = {}
-    for op in truth:
-        if op.node.modified_index > index:
-            break
-        if op.action.removes:
-            gone = op.node.key
-            held = {k: v for k, v in held.items() if k != gone and not k.startswith(gone + "/")}
-        elif isinstance(op.node, Data):
-            held[op.node.key] = op.node.value
-    return held
-
-
-def _content(snapshot: NodeOp | KeyNotFound) -> dict[str, bytes]:
-    if isinstance(snapshot, KeyNotFound):
-        return {}
-    held, nodes = {}, [snapshot.node]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, Data):
-            held[node.key] = node.value
-        else:
-            nodes.extend(node.nodes)
-    return held

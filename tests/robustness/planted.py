@@ -134,15 +134,15 @@ def _in_order(outcomes: Iterable[tuple[int, Outcome]], cursor: int) -> list[Find
 class ResumesAtTheHeader(Poll):
     """Fault 1 of the seed: misses changes, and sees others twice."""
 
-    def _follow(self, index: int) -> Changes:
-        return _ResumesAtTheHeader(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _ResumesAtTheHeader(self._session, self._path, self._recursive, index, last=last)
 
 
 class SkipsAhead(Poll):
     """Fault 2 of the seed: a gap that nobody is told of."""
 
-    def _follow(self, index: int) -> Changes:
-        return _SkipsAhead(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _SkipsAhead(self._session, self._path, self._recursive, index, last=last)
 
 
 class NeverSleeps(Poll):
@@ -155,54 +155,54 @@ class NeverSleeps(Poll):
 class DeliversTheDoorbell(Poll):
     """Takes the answer of a wait that was woken for the next change."""
 
-    def _follow(self, index: int) -> Changes:
-        return _AnyAnswerIsAChange(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _AnyAnswerIsAChange(self._session, self._path, self._recursive, index, last=last)
 
 
 class TrustsSilence(Poll):
     """Takes a broken wait for one that nothing had matched."""
 
-    def _follow(self, index: int) -> Changes:
-        return _TrustsSilence(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _TrustsSilence(self._session, self._path, self._recursive, index, last=last)
 
 
 class NeverVerifies(Poll):
     """Does not look whether the store is still the same after a failure."""
 
-    def _follow(self, index: int) -> Changes:
-        return _NeverVerifies(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _NeverVerifies(self._session, self._path, self._recursive, index, last=last)
 
 
 class TrustsTheHead(Poll):
     """Takes silence after a head for the end of a parked wait."""
 
-    def _follow(self, index: int) -> Changes:
-        return _TrustsTheHead(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _TrustsTheHead(self._session, self._path, self._recursive, index, last=last)
 
 
 class GoesTooFar(Poll):
     """Moves the cursor one index beyond what is proved."""
 
-    def _follow(self, index: int) -> Changes:
-        return _GoesTooFar(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _GoesTooFar(self._session, self._path, self._recursive, index, last=last)
 
 
 class TellsEveryAnswer(Poll):
     """Tells a change for each scan that has found it."""
 
-    def _follow(self, index: int) -> Changes:
-        return _TellsEveryAnswer(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _TellsEveryAnswer(self._session, self._path, self._recursive, index, last=last)
 
 
 class TellsAcrossAGap(Poll):
     """Tells what scans beyond a missing one have found."""
 
-    def _follow(self, index: int) -> Changes:
-        return _TellsAcrossAGap(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _TellsAcrossAGap(self._session, self._path, self._recursive, index, last=last)
 
 
 class TellsTheLastFirst(Poll):
     """Tells the answers of a window in the wrong order."""
 
-    def _follow(self, index: int) -> Changes:
-        return _TellsTheLastFirst(self._session, self._path, self._recursive, index)
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
+        return _TellsTheLastFirst(self._session, self._path, self._recursive, index, last=last)

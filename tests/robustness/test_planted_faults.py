@@ -1,4 +1,4 @@
-"""Faults planted in the watch loop are caught: first of all those of the seed."""
+"""Faults planted in the watch loop are caught, each of them; and the judge is not blind."""
 
 from __future__ import annotations
 
@@ -6,73 +6,25 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.keys.store import Store
-from tests.keys.test_poll import Watcher, play
+from tests.keys.test_poll import Watcher
 from tests.robustness.judge import judge
-from tests.robustness.planted import (
-    DeliversTheDoorbell,
-    NeverSleeps,
-    NeverVerifies,
-    ResumesAtTheHeader,
-    SkipsAhead,
-    TrustsSilence,
-)
-from txetcd import Action, Backoff, NotSent
+from tests.robustness.watching.planted import PLANTS
 from txetcd.keys.poll import Poll
 
-# Courses of events that the true loop survives, each made for one fault.
-BURSTS = [("burst", 3), ("cut", None), ("burst", 10), ("advance", 0.05)] * 5
-OVERRUN = [("burst", 3), ("cut", None), ("burst", 40)]
-DROPPED = [("burst", 3), ("cut_off", None), ("burst", 5), ("catch_up", True), ("burst", 1)]
 
+class PlantedTests(SynchronousTestCase):
+    """Faults in the loop, each of which is found; and the loop as it is, which is not."""
 
-class SeedTests(SynchronousTestCase):
-    def test_resuming_at_the_header_is_caught(self):
-        self.assertTrue(play(BURSTS).faultless)
-        verdict = play(BURSTS, ResumesAtTheHeader)
-        self.assertTrue(verdict.twice, verdict)
-        self.assertTrue(verdict.lost, verdict)
+    def test_the_true_loop_passes_what_each_of_them_is_found_by(self):
+        for name, plant in PLANTS.items():
+            self.assertFalse(plant.found(Poll), name)
 
-    def test_skipping_ahead_over_cleared_history_is_caught(self):
-        self.assertTrue(play(OVERRUN).faultless)
-        self.assertTrue(play(OVERRUN, SkipsAhead).lost)
+    def test_each_of_them_is_found(self):
+        for name, plant in PLANTS.items():
+            self.assertTrue(plant.found(plant.make), f"{name}: {plant.what}")
 
-    def test_a_backoff_that_is_not_slept_is_caught(self):
-        self.assertEqual(self.attempts(Poll), 1)
-        self.assertEqual(self.attempts(NeverSleeps), 6)
-
-    def attempts(self, make):
-        """How many requests are made before the clock has moved, of a server that is down."""
-        store, clock = Store(), Clock()
-        store.failures = [NotSent("refused")] * 10
-        watcher = Watcher(store, clock, backoff=Backoff.constant(1).take(5), make=make)
-        self.addCleanup(watcher.session.close)
-        return len(store.asked)
-
-
-class OtherFaultsTests(SynchronousTestCase):
-    def test_delivering_the_doorbell_is_caught(self):
-        self.assertTrue(play(DROPPED).faultless)
-        self.assertTrue(play(DROPPED, DeliversTheDoorbell).lost)
-
-    def test_taking_silence_for_proof_is_caught(self):
-        course = [("burst", 2), ("fail", 1), ("cut", None), ("burst", 5)]
-        self.assertTrue(play(course).faultless)
-        self.assertTrue(play(course, TrustsSilence).lost)
-
-    def test_not_verifying_a_store_that_was_wiped_is_caught(self):
-        self.assertEqual(self.last_told(Poll), Action.GET)
-        self.assertEqual(self.last_told(NeverVerifies), Action.SET)
-
-    def last_told(self, make):
-        store, clock = Store(), Clock()
-        watcher = Watcher(store, clock, make=make)
-        self.addCleanup(watcher.session.close)
-        store.set("/w/a", b"old")
-        store.wipe()
-        for n in range(8):
-            store.set(f"/w/{n}", b"new")
-        clock.advance(0.01)
-        return watcher.told[-1].action
+    def test_there_are_fifteen_at_least_and_each_is_another(self):
+        self.assertGreaterEqual(len({plant.make for plant in PLANTS.values()}), 15)
 
 
 class JudgeTests(SynchronousTestCase):

@@ -32,6 +32,7 @@ class Fault(ABC):
 
     Attributes:
         hits: How many requests under way it has struck for certain.
+        struck: Before which members the requests were, if that is known.
         longest: For how long it may last at the most, in seconds.
     """
 
@@ -41,6 +42,7 @@ class Fault(ABC):
         self.scene = scene
         self.random = random
         self.hits = 0
+        self.struck: list[FaultProxy] = []
 
     @abstractmethod
     async def strike(self, seconds: float) -> None:
@@ -52,7 +54,9 @@ class Fault(ABC):
 
     def proxies(self, counts: tuple[int, ...] = (1, 1, 2, 3)) -> list[FaultProxy]:
         """Some proxies; in most runs, fewer than half."""
-        return self.random.sample(self.scene.proxies, self.random.choice(counts))
+        count = min(self.random.choice(counts), len(self.scene.proxies))
+        self.struck = self.random.sample(self.scene.proxies, count)
+        return self.struck
 
     def place(self) -> int:
         """The place of one member."""

@@ -111,7 +111,8 @@ class Stopped(Fault):
 
     async def strike(self, seconds: float) -> None:
         place = self.place()
-        self.hits = await self.busy([self.scene.proxies[place]])
+        self.struck = [self.scene.proxies[place]]
+        self.hits = await self.busy(self.struck)
         await self._stop(self.scene.cluster.members[place])
         await self.scene.sleep(seconds)
 
@@ -124,6 +125,7 @@ class LeaderLost(Stopped):
 
     async def strike(self, seconds: float) -> None:
         place = await self.scene.leader()
+        self.struck = [self.scene.proxies[place]]
         # All writes, and all reads by quorum, go through it, by way of whichever member.
         self.hits = await self.busy(self.scene.proxies)
         await self._stop(self.scene.cluster.members[place])
@@ -141,7 +143,8 @@ class QuorumLost(Fault):
 
     async def strike(self, seconds: float) -> None:
         stop = self.random.choice((EtcdProcess.kill, EtcdProcess.pause))
-        self.hits = await self.busy(self.scene.proxies)
+        self.struck = self.scene.proxies
+        self.hits = await self.busy(self.struck)
         await gatherResults(
             [stop(member) for member in self.random.sample(self.scene.cluster.members, 2)]
         )

@@ -15,6 +15,7 @@ from tests.robustness import planted as loops
 from tests.robustness.cluster import faulty, faulty_watches
 from tests.robustness.cluster.simulation import Client
 from tests.robustness.cluster.violation import Kind
+from tests.robustness.watching import faulty as faulty_loops
 from txetcd import (
     ApiError,
     KeyNotFound,
@@ -156,12 +157,12 @@ PLANTS: dict[str, Plant] = {
     ),
     "watch-begins-anew": Plant(
         "a watch goes on from where it began when its connection was cut",
-        faulty_watches.watching(faulty_watches.BeginsAnew),
+        faulty_watches.watching(faulty_loops.BeginsAnew),
         Kind.DOUBLED,
     ),
     "watch-without-removals": Plant(
         "a watch does not tell of removals",
-        faulty_watches.watching(faulty_watches.SaysNothingOfRemovals),
+        faulty_watches.watching(faulty_loops.SaysNothingOfRemovals),
         Kind.LOST,
     ),
 }

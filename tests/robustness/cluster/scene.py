@@ -20,15 +20,17 @@ class Scene:
 
     Args:
         reactor: Runs all of it.
+        size: How many members there are, if not three.
+        options: Of `EtcdProcess`, for all members.
 
     Attributes:
         cluster: The members.
         proxies: What stands before each of them, in the same order.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, size: int = 3, **options: Any) -> None:
         self.reactor = reactor
-        self.cluster = ReplaceableCluster(3, reactor, extra_args=MEMBERSHIP)
+        self.cluster = ReplaceableCluster(size, reactor, extra_args=MEMBERSHIP, **options)
         self.proxies: list[FaultProxy] = []
         self._numbers = itertools.count(1)
 
