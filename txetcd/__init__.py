@@ -32,7 +32,7 @@ from txetcd.errors import (
 )
 from txetcd.filters import deadline
 from txetcd.http.tls import TLS
-from txetcd.keys import Key
+from txetcd.keys import Key, Tree, TreeDiff
 from txetcd.model import Action, Data, Dir, Lease, NodeOp, State, Version
 from txetcd.reactive import Activity
 from txetcd.service import Filter, Service, ServiceFactory, Status
@@ -78,6 +78,8 @@ __all__ = [
     "Status",
     "TLS",
     "TestFailed",
+    "Tree",
+    "TreeDiff",
     "TxetcdError",
     "UnexpectedResponse",
     "Version",

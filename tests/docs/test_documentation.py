@@ -25,8 +25,11 @@ from txetcd.http.body import HIGH_WATER
 from txetcd.http.h1.limits import DEFAULT_MAX_BODY
 from txetcd.http.pool import FRESH
 from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, LONG_POLL_LIMITS
-from txetcd.keys.changes import REARM
 from txetcd.keys.events import DEFAULT_BACKOFF as EVENTS_BACKOFF
+from txetcd.keys.pulse import FLOOR, HEAD_TIME, HISTORY, REARM, SHARE
+from txetcd.keys.session import LINGER
+from txetcd.keys.watch import BUFFER
+from txetcd.keys.window import LIMIT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
@@ -69,7 +72,7 @@ class PageTests(SynchronousTestCase):
 
     def test_there_are_examples_to_run(self):
         """Else the test above would hold of pages without any."""
-        for page in ("services-and-filters", "events", "errors", "testing"):
+        for page in ("services-and-filters", "watching", "events", "errors", "testing"):
             text = (DOCS / "guide" / f"{page}.rst").read_text("utf-8")
             self.assertGreater(run_examples(text, {})[1], 10, page)
 
@@ -153,10 +156,33 @@ class DefaultTests(SynchronousTestCase):
         )
         self.assertIn("10 seconds, of which one attempt may take half", words("guide/errors.rst"))
 
-    def test_how_often_a_wait_is_made_anew(self):
-        self.assertEqual(REARM, 30.0)
-        self.assertIn("REARM: nothing for 30 seconds", words("guide/events.rst"))
-        self.assertIn("noticed after 30 seconds (``REARM``)", words("guide/events.rst"))
+    def test_the_bound_within_which_a_dead_watch_is_found(self):
+        self.assertEqual((REARM, HEAD_TIME, REARM + HEAD_TIME), (30.0, 5.0, 35.0))
+        page = words("guide/watching.rst")
+        self.assertIn("when you have paused for more than 30 seconds", page)
+        self.assertIn("one that has not come within 5 seconds is a failure", page)
+        self.assertIn("hung up after 25 seconds at most", page)
+        self.assertIn("found within 35 seconds** (``REARM + HEAD_TIME``)", page)
+        self.assertIn("is found within 35 seconds", words("../README.rst"))
+
+    def test_how_much_of_the_history_may_pass_a_parked_wait(self):
+        self.assertEqual((HISTORY, SHARE, FLOOR), (1000, 1 / 3, 0.25))
+        page = words("guide/watching.rst")
+        self.assertIn("etcd keeps the last 1000 changes of the whole store", page)
+        self.assertIn("no more than a third of the history passes meanwhile", page)
+        self.assertIn("every 25 seconds at most, and four times a second at least", page)
+
+    def test_how_many_scans_are_asked_together(self):
+        self.assertEqual(LIMIT, 16)
+        page = words("guide/watching.rst")
+        self.assertIn("up to 16 as long as each finds something of its own", page)
+        self.assertIn("nobody has asked for yet is kept, which is 16 changes at most", page)
+
+    def test_how_long_a_shared_watch_lingers_and_what_a_loop_over_it_holds(self):
+        self.assertEqual((LINGER, BUFFER), (5.0, 1000))
+        page = words("guide/watching.rst")
+        self.assertIn("the watch **lingers** for 5 seconds", page)
+        self.assertIn("a loop over `Key.watch` - 1000 changes", page)
 
     def test_the_longest_reply(self):
         self.assertEqual(DEFAULT_MAX_BODY, 64 * 2**20)
@@ -191,6 +217,25 @@ class DefaultTests(SynchronousTestCase):
             "five attempts in all, with delays of 10 milliseconds at first and at most a second",
             words("guide/errors.rst"),
         )
+
+
+class WatchingTests(SynchronousTestCase):
+    """What the page says of its tables is so of those that were printed last."""
+
+    def setUp(self):
+        text = (DOCS / "guide" / "watching.txt").read_text("utf-8")
+        self.table = text.partition("\n\n")[0].splitlines()
+        self.last = text.splitlines()[-1]
+
+    def test_no_promise_was_broken(self):
+        self.assertEqual({int(number) for number in re.findall(r"\d+", self.last)}, {0})
+        self.assertIn("0 lost, 0 twice, 0 out of order", self.last)
+
+    def test_the_plain_clients_lost_changes(self):
+        naive = [line.split() for line in self.table if line.startswith("naive")]
+        self.assertEqual([words[1] for words in naive], ["poll", "stream"])
+        for words in naive:
+            self.assertGreater(int(words[6]), 0, words)
 
 
 class ErrorTests(SynchronousTestCase):

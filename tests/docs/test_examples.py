@@ -140,30 +140,49 @@ class ExampleTests(ProgramTestCase):
     async def test_download(self):
         await self.assertPrintsItsOutputFile("download")
 
-    async def test_watch_config_follows_every_kind_of_change(self):
+    async def test_live_config(self):
         config = (await self.emptied("/example/config")).key("/example/config")
-        await config.key("old/value").set("1")
-        program = self.example("watch_config.py", self.etcd_url)
-        await program.says("get: {'/example/config/old/value': '1'}\n")
+        await config.key("workers").set("4")
+        proxy = await self.proxy()
+        program = self.example("live_config.py", proxy.url)
+        await program.says("workers=4")
 
-        await config.key("new").set("2")
-        await config.key("old").delete(recursive=True)
-        await config.delete(recursive=True)
-        await config.key("again").set("3")
-        await program.says("set: {'/example/config/again': '3'}\n")
+        await config.key("greeting").set("good morning")
+        await program.says("Config(greeting='good morning', workers=4)\n")
+        await config.key("workers").set("many")
+        await program.says("left as it was")
+        await config.key("workers").set("8")
+        await program.says("workers=8)\n")
+
+        await proxy.refuse()
+        proxy.cut_all()
+        await program.says("reconnecting\n")
+        await config.key("workers").delete()
+        await proxy.heal()
+        await program.says("workers=2)\n")
 
         self.assertEqual(await program.interrupt(), 0, program.said)
-        self.assertEqual(
-            program.said.splitlines(),
-            [
-                "get: {'/example/config/old/value': '1'}",
-                "set: {'/example/config/old/value': '1', '/example/config/new': '2'}",
-                "delete: {'/example/config/new': '2'}",
-                "delete: {}",
-                "set: {'/example/config/again': '3'}",
-                "closed",
-            ],
-        )
+        self.assertEqual(program.said, (EXAMPLES / "live_config.txt").read_text())
+
+    async def test_membership(self):
+        """What the first says, while a second and a third come and go."""
+        await self.emptied("/example/members")
+        ada = self.example("membership.py", "Ada", self.etcd_url)
+        await ada.says("at work: Ada\n")
+        bob = self.example("membership.py", "Bob", self.etcd_url)
+        await ada.says("at work: Ada, Bob\n")
+        cy = self.example("membership.py", "Cy", self.etcd_url)
+        await ada.says("at work: Ada, Bob, Cy\n")
+        await cy.says("at work: Ada, Bob, Cy\n")
+
+        self.assertEqual(await bob.interrupt(), 0, bob.said)
+        await ada.says("at work: Ada, Cy\n")
+        # It takes no leave, and is listed until its lease ends.
+        cy.kill()
+        await ada.says("left: Cy\nat work: Ada\n")
+
+        self.assertEqual(await ada.interrupt(), 0, ada.said)
+        self.assertEqual(ada.said, (EXAMPLES / "membership.txt").read_text())
 
     async def test_application_service_as_a_python_program(self):
         followed = await self.followed()
@@ -237,8 +256,8 @@ class TutorialTests(ProgramTestCase):
         arguments = ["-m", "txetcd.cli", *command[1].split()]
         program = self.python(*arguments, ETCDCTL_ENDPOINTS=self.etcd_url)
         self.assertEqual(await program.status, 0, program.said)
-        changed = await etcd.key("/example/config/colour").get()
-        self.assertEqual(getattr(changed.node, "text", None), "blue")
+        changed = await etcd.key("/example/config/workers").get()
+        self.assertEqual(getattr(changed.node, "text", None), "8")
 
 
 class EveryExampleTests(SynchronousTestCase):
