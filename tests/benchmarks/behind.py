@@ -61,9 +61,11 @@ class _Poll(Poll):
 
     limit = LIMIT
 
-    def _follow(self, index: int) -> Changes:
+    def _follow(self, index: int, last: NodeOp | None = None) -> Changes:
         window = Window(self.limit)
-        return Changes(self._session, self._path, self._recursive, index, self._pulse, window)
+        return Changes(
+            self._session, self._path, self._recursive, index, self._pulse, window, last
+        )
 
 
 async def follow(url: str, rate: int, count: int, transport: str, limit: int) -> Followed:

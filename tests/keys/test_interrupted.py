@@ -42,7 +42,7 @@ class PausedTests(Case):
             for n in range(60):
                 self.set(f"/q/y{n}")
             self.clock.advance(1)
-            told = []
+            told: list[NodeOp] = []
             while not told or told[-1].action is not Action.GET:
                 step = self.step(iterator)
                 self.clock.advance(5)
