@@ -61,7 +61,6 @@ class ClassifyTests(SynchronousTestCase):
             ReplyLost("reset"),
             RequestTimedOut(5),
             UnexpectedResponse(502),
-            WatchEnded(),
         )
 
     def test_so_may_what_a_policy_did(self):
@@ -87,10 +86,14 @@ class ClassifyTests(SynchronousTestCase):
             ServiceClosed(possibly_applied=True),
         )
 
+    def test_a_wait_that_was_ended_says_nothing_either(self):
+        """One is hung up by ourselves, each time that it is made anew."""
+        self.classes(IGNORABLE, WatchEnded())
+
     def test_of_every_error_of_ours_the_flag_decides(self):
         for error, _ in EXAMPLES:
             verdict = classify(None, Failure(error))
-            if isinstance(error, (CancelledError, ServiceClosed)):
+            if isinstance(error, (CancelledError, ServiceClosed, WatchEnded)):
                 self.assertIs(verdict, IGNORABLE)
             else:
                 self.assertIs(verdict is RETRYABLE, error.retryable, error)

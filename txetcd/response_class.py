@@ -54,7 +54,8 @@ def classify(request: object, outcome: object) -> ResponseClass:
     A response is a success, whatever is in it.  So is an `ApiError` that is not
     ``retryable``: that a key does not exist is an answer.  A request that was cancelled,
     or ended by closing the client, says nothing of the service, nor does a wait that was
-    ended before anything happened.  Any other error is a failure: a retryable one if it says so, and one that is not if it is none of ours.
+    ended before anything happened.  Any other error is a failure: a retryable one if it
+    says so, and one that is not if it is none of ours.
 
     .. versionadded:: 0.1
     """
