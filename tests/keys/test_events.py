@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -18,6 +21,7 @@ from txetcd import (
     KeyNotFound,
     NotSent,
     ReplyLost,
+    Service,
     ServiceClosed,
 )
 from txetcd.errors import NotDir
@@ -298,6 +302,68 @@ class IterationTests(Case):
         op = self.successResultOf(Deferred.fromCoroutine(iterator.__anext__()))
         self.assertEqual(op.node.value, b"missed")
 
+    def step(self, iterator):
+        return Deferred.fromCoroutine(iterator.__anext__())
+
+    def close(self, iterator):
+        self.successResultOf(Deferred.fromCoroutine(iterator.aclose()))
+
+    def test_closing_ends_a_step_that_waits_and_cancels_its_wait(self):
+        self.store.set("/w/a")
+        iterator = self.key.events(recursive=True).__aiter__()
+        self.successResultOf(self.step(iterator))
+        waiting = self.step(iterator)
+        self.assertEqual(len(self.store.parked), 1)
+        self.close(iterator)
+        self.failureResultOf(waiting, StopAsyncIteration)
+        self.assertEqual(self.store.parked, [])
+        self.failureResultOf(self.step(iterator), StopAsyncIteration)
+
+    def test_closing_ends_a_step_that_waits_for_the_next_attempt(self):
+        errors: list = []
+        events = self.key.events(backoff=Backoff.constant(9), on_error=errors.append)
+        self.store.failures = [NotSent("refused")]
+        iterator = events.__aiter__()
+        waiting = self.step(iterator)
+        self.close(iterator)
+        self.failureResultOf(waiting, StopAsyncIteration)
+        self.assertEqual((self.clock.getDelayedCalls(), len(errors)), ([], 1))
+
+    def test_what_a_closed_step_fails_with_is_told_to_nobody(self):
+        def stubborn(op):
+            return Deferred(lambda reply: reply.errback(ReplyLost("hung up")))
+
+        errors: list = []
+        etcd = Etcd(Service.mk(stubborn), clock=self.clock)
+        iterator = etcd.key("/w").events(on_error=errors.append).__aiter__()
+        waiting = self.step(iterator)
+        self.close(iterator)
+        self.failureResultOf(waiting, StopAsyncIteration)
+        self.assertEqual((errors, self.clock.getDelayedCalls()), ([], []))
+
+    def test_a_service_that_closes_the_iterator_it_is_asked_by_is_not_waited_for(self):
+        def closing(op):
+            self.close(iterator)
+            return self.store(op)
+
+        self.store.set("/w/a")
+        etcd = Etcd(Service.mk(closing), clock=self.clock)
+        iterator = etcd.key("/w").events(recursive=True, after_index=9).__aiter__()
+        self.store.index = 9
+        self.failureResultOf(self.step(iterator), StopAsyncIteration)
+        self.assertEqual(self.store.parked, [])
+
+    def test_two_steps_at_once_are_refused(self):
+        self.store.set("/w/a")
+        iterator = self.key.events(recursive=True).__aiter__()
+        self.successResultOf(self.step(iterator))
+        waiting = self.step(iterator)
+        self.failureResultOf(self.step(iterator), RuntimeError)
+        self.store.set("/w/a", b"1")
+        self.assertEqual(self.successResultOf(waiting).node.value, b"1")
+        self.store.set("/w/a", b"2")
+        self.assertEqual(self.successResultOf(self.step(iterator)).node.value, b"2")
+
     def test_failures_that_pass_are_told_to_on_error(self):
         errors: list = []
         self.iterate(backoff=Backoff.constant(1), on_error=errors.append)
@@ -378,3 +444,31 @@ class IterationTests(Case):
         self.iterate()
         self.store.set("/w/a")
         self.assertEqual(self.actions(), [Action.SET])
+
+
+class ArgumentTests(Case):
+    def test_what_cannot_be_called_is_refused_at_once_and_named(self):
+        error = self.assertRaises(TypeError, self.key.events().register, None)
+        self.assertIn("not None", str(error))
+        error = self.assertRaises(TypeError, self.key.events, on_error=5)
+        self.assertIn("on_error=5", str(error))
+        self.assertEqual(self.store.asked, [])
+
+    def test_a_schedule_that_is_none_is_refused_and_named(self):
+        for ask in (self.key.events, self.key.watch, self.key.watch_tree):
+            for backoff in (5, None, "12", b"12"):
+                error = self.assertRaises(TypeError, ask, backoff=backoff)
+                self.assertIn(f"backoff={backoff!r}", str(error))
+
+    def test_a_delay_that_cannot_be_is_refused_at_once_and_named(self):
+        for ask in (self.key.events, self.key.watch, self.key.watch_tree):
+            for delay in (-1, "x", None, float("nan"), float("inf"), 10**400):
+                for backoff in ([0.1, delay], (0.1, delay)):
+                    error = self.assertRaises(ValueError, ask, backoff=backoff)
+                    self.assertIn("backoff=", str(error))
+                    self.assertIn(f"not {delay!r}", str(error))
+
+    def test_a_schedule_may_be_any_iterable_of_delays(self):
+        given: tuple[Any, ...] = ([], [1, timedelta(seconds=1)], iter([1]), Backoff.constant(1))
+        for backoff in given:
+            self.key.events(backoff=backoff)

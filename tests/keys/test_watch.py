@@ -415,6 +415,46 @@ class StateTests(Case):
         self.clock.advance(LINGER)
         self.assertEqual(self.store.parked, [])
 
+    def begin_anew_at_the_end(self):
+        """Close all and observe again, when freshness first tells that the watch has ended."""
+        begun = False
+
+        def again(freshness):
+            nonlocal begun
+            if freshness.contact is Contact.ENDED and not begun:
+                begun = True
+                self.close_all()
+                self.observe()
+
+        self.watch.freshness.observe(again)
+
+    def test_an_observer_may_begin_anew_when_freshness_tells_it_of_the_end(self):
+        self.watch = self.etcd.key("/w").watch(backoff=[])
+        self.store.set("/w", b"1")
+        self.observe()
+        self.begin_anew_at_the_end()
+        self.store.cut()
+        self.assertEqual(self.shown(), [Pending, b"1", Pending, b"1"])
+        self.assertEqual(short(self.watch.state), b"1")
+        self.assertIs(self.watch.freshness.value.contact, Contact.LIVE)
+        self.store.set("/w", b"2")
+        self.assertEqual(self.shown()[-1], b"2")
+
+    def test_one_that_has_begun_anew_and_ended_at_once_tells_its_own_end(self):
+        self.watch = self.etcd.key("/w").watch(backoff=[])
+        self.store.set("/w", b"1")
+        self.observe()
+        self.begin_anew_at_the_end()
+        self.store.failures = [NotSent("second")]
+        self.store.cut()
+        self.assertEqual(self.shown(), [Pending, b"1", Pending, BackoffsExhausted])
+        self.assertIn("second", str(self.told[-1].failure.value))
+
+    def test_an_observer_that_cannot_be_called_is_refused_at_once(self):
+        error = self.assertRaises(TypeError, self.watch.observe, None)
+        self.assertIn("not None", str(error))
+        self.assertEqual(self.store.asked, [])
+
     def test_closing_the_client_is_told(self):
         self.store.set("/w/a")
         self.observe()
@@ -506,6 +546,9 @@ class LingerTests(Case):
         for linger in (-1, float("inf"), float("nan")):
             error = self.assertRaises(ValueError, Etcd, self.store, clock=self.clock, linger=linger)
             self.assertIn(repr(linger), str(error))
+        for wrong in ("5", None, True):
+            error = self.assertRaises(TypeError, Etcd, self.store, clock=self.clock, linger=wrong)
+            self.assertIn(f"linger={wrong!r}", str(error))
 
 
 class FreshnessTests(Case):
@@ -693,14 +736,26 @@ class IterationTests(Case):
         self.ready = Deferred()
         self.iterate(buffer=1)
         self.lose_history()
-        self.write(1, 3)
+        for n in (1, 2, 3):
+            self.store.set("/w/b", b"%d" % n)
         self.go_on()
         self.assertEqual(self.values(), ["snapshot", "snapshot", 1, 2, 3])
+
+    def test_one_whose_last_was_a_snapshot_gets_another_if_what_was_in_it_has_changed(self):
+        self.ready = Deferred()
+        self.iterate(buffer=1)
+        self.lose_history()
+        self.write(1, 3)
+        self.go_on()
+        self.assertEqual(self.values(), ["snapshot"] * 3)
+        self.assertEqual(self.taken[-1].node.nodes[0].value, b"3")
+        self.write(4, 5)
+        self.assertEqual(self.values()[3:], [4, 5])
 
     def test_more_than_fits_at_once_makes_it_leave_at_once(self):
         def ask(op):
             if op.wait and len(self.store.truth) < 6:
-                self.store.set("/w/a", b"%d" % len(self.store.truth))
+                self.store.set("/w/b", b"%d" % len(self.store.truth))
             return self.store(op)
 
         etcd = Etcd(Service.mk(ask), clock=self.clock)
@@ -824,6 +879,31 @@ class IterationTests(Case):
         self.assertIn("alone", repr(iterator))
         self.successResultOf(Deferred.fromCoroutine(iterator.aclose()))
         self.failureResultOf(Deferred.fromCoroutine(step(iterator)), StopAsyncIteration)
+
+    def alone(self):
+        """An iterator that has left the shared watch, and a step of it that waits."""
+        iterator = self.watch.iterate(1)
+        self.successResultOf(Deferred.fromCoroutine(step(iterator)))
+        self.write(1, 2)
+        for _ in range(2):
+            self.successResultOf(Deferred.fromCoroutine(step(iterator)))
+        self.clock.advance(LINGER)
+        waiting = Deferred.fromCoroutine(step(iterator))
+        self.assertIn("alone", repr(iterator))
+        self.assertEqual(len(self.store.parked), 1)
+        return iterator, waiting
+
+    def test_closing_one_that_goes_on_alone_ends_a_step_that_waits(self):
+        iterator, waiting = self.alone()
+        self.successResultOf(Deferred.fromCoroutine(iterator.aclose()))
+        self.failureResultOf(waiting, StopAsyncIteration)
+        self.assertEqual((self.store.parked, self.clock.getDelayedCalls()), ([], []))
+
+    def test_two_steps_at_once_of_one_that_goes_on_alone_are_refused(self):
+        iterator, waiting = self.alone()
+        self.failureResultOf(Deferred.fromCoroutine(step(iterator)), RuntimeError)
+        self.write(3, 3)
+        self.assertEqual(self.successResultOf(waiting).node.value, b"3")
 
     def test_a_step_that_was_cancelled_loses_nothing(self):
         iterator = self.watch.iterate()

@@ -237,6 +237,86 @@ class SharingTests(Case):
         gc.collect()
         self.assertIn("observed by 0", repr(self.watched))
 
+    def step(self, iterator):
+        async def step():
+            return await iterator.__anext__()
+
+        return Deferred.fromCoroutine(step())
+
+    def test_a_loop_that_waits_is_told_that_the_client_was_closed(self):
+        iterator = self.watched.__aiter__()
+        self.successResultOf(self.step(iterator))
+        waiting = self.step(iterator)
+        self.successResultOf(self.etcd.close())
+        self.failureResultOf(waiting, ServiceClosed)
+        self.failureResultOf(self.step(iterator), StopAsyncIteration)
+        self.assertIn("observed by 0", repr(self.watched))
+
+    def test_a_loop_that_begins_after_the_client_was_closed_is_told_so(self):
+        self.successResultOf(self.etcd.close())
+        iterator = self.watched.__aiter__()
+        self.failureResultOf(self.step(iterator), ServiceClosed)
+        self.assertIn("observed by 0", repr(self.watched))
+
+    def test_the_end_of_the_schedule_is_raised_after_the_last_tree(self):
+        self.watched = self.key.watch_tree([])
+        iterator = self.watched.__aiter__()
+        self.assertEqual(len(self.successResultOf(self.step(iterator))), 0)
+        self.write("a", "1")
+        self.write("a", "2")
+        self.memory.cut_all()
+        self.assertEqual(self.successResultOf(self.step(iterator))["a"].text, "2")
+        self.failureResultOf(self.step(iterator), BackoffsExhausted)
+        self.failureResultOf(self.step(iterator), StopAsyncIteration)
+
+    def test_a_loop_that_was_told_of_the_end_sees_nothing_of_a_new_beginning(self):
+        self.watched = self.key.watch_tree([])
+        iterator = self.watched.__aiter__()
+        self.successResultOf(self.step(iterator))
+        self.memory.cut_all()
+        self.failureResultOf(self.step(iterator), BackoffsExhausted)
+        self.observe()
+        self.assertIsInstance(self.told[-1], Ok)
+        self.failureResultOf(self.step(iterator), StopAsyncIteration)
+
+    def test_a_loop_waits_through_failures_that_pass(self):
+        self.memory.refuse()
+        iterator = self.watched.__aiter__()
+        waiting = self.step(iterator)
+        self.assertNoResult(waiting)
+        self.memory.heal()
+        self.clock.advance(1)
+        self.successResultOf(waiting)
+
+    def test_closing_a_loop_ends_a_step_that_waits(self):
+        iterator = self.watched.__aiter__()
+        self.successResultOf(self.step(iterator))
+        waiting = self.step(iterator)
+        self.successResultOf(Deferred.fromCoroutine(iterator.aclose()))
+        self.failureResultOf(waiting, StopAsyncIteration)
+        self.failureResultOf(self.step(iterator), StopAsyncIteration)
+        self.assertIn("observed by 0", repr(self.watched))
+
+    def test_a_loop_that_is_closed_before_its_first_step_observes_nothing(self):
+        iterator = self.watched.__aiter__()
+        self.successResultOf(Deferred.fromCoroutine(iterator.aclose()))
+        self.failureResultOf(self.step(iterator), StopAsyncIteration)
+        self.assertEqual(self.memory.requests, [])
+
+    def test_two_steps_at_once_are_refused(self):
+        iterator = self.watched.__aiter__()
+        self.successResultOf(self.step(iterator))
+        waiting = self.step(iterator)
+        self.failureResultOf(self.step(iterator), RuntimeError)
+        self.write("a", "1")
+        self.assertEqual(self.successResultOf(waiting)["a"].text, "1")
+
+    def test_a_loop_tells_its_state(self):
+        iterator = self.watched.__aiter__()
+        self.assertEqual(repr(iterator), f"<iteration: <latest of {self.watched!r}>>")
+        self.successResultOf(Deferred.fromCoroutine(iterator.aclose()))
+        self.assertIn(", ended", repr(iterator))
+
     def test_it_tells_its_state(self):
         self.observe()
         self.assertEqual(

@@ -99,6 +99,16 @@ class ServiceTests(Case):
         self.assertEqual((self.memory.requests, self.memory.index), ([], 4))
         self.ok(etcd.close())
 
+    def test_a_client_may_say_how_long_its_watches_linger(self):
+        for linger in (0, 60):
+            etcd = self.memory.client(linger=linger)
+            etcd.key("/a").watch().observe(lambda _: None).close()
+            self.clock.advance(linger - 1 if linger else 0)
+            self.assertEqual(len(self.memory.waiting), 1 if linger else 0)
+            self.clock.advance(1)
+            self.assertEqual(self.memory.waiting, ())
+            self.ok(etcd.close())
+
     def test_it_can_be_like_another_version(self):
         memory = MemoryEtcd(self.clock, version="3.4.23")
         self.assertEqual(self.ok(memory.client().version()).server, "3.4.23")

@@ -32,7 +32,7 @@ class Etcd:
             nobody observes it, in seconds; 0 or more.
 
     Raises:
-        TypeError: ``keys`` is not a service.
+        TypeError: ``keys`` is not a service, or ``linger`` no number.
         ValueError: ``linger`` is negative or not finite.
 
     .. versionadded:: 0.1

@@ -18,7 +18,8 @@ class Coalesced(NodeOp):
 
     Only one who has asked for it gets such (``key.events(buffer=…,
     on_full="latest")``).  Whoever does not care may take it for any other NodeOp; but
-    its ``prev_node`` is not what was told before.
+    its ``prev_node`` is not what was told before.  And if it is a removal, nothing may have
+    told of the directories that were made on the way to the key.
 
     Attributes:
         dropped: How many it stands for besides itself; 1 or more.  A snapshot stands

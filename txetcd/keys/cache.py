@@ -11,7 +11,7 @@ from txetcd.backoff import Backoff, Duration
 from txetcd.clock import Clock
 from txetcd.errors import ApiError
 from txetcd.keys.changes import concerns
-from txetcd.keys.events import DEFAULT_BACKOFF
+from txetcd.keys.events import DEFAULT_BACKOFF, checked_schedule
 from txetcd.keys.prefix import Prefix
 from txetcd.keys.recital import recite
 from txetcd.keys.replica import Replica
@@ -86,7 +86,7 @@ class Cache(Filter[Op, NodeOp, Op, NodeOp]):
     ) -> None:
         self._prefix = Prefix(absolute(path))
         self._clock = clock
-        self._backoff = Backoff.from_iterable(backoff)
+        self._backoff = checked_schedule(backoff)
         self._replica: Replica | None = None
 
     def apply(self, request: Op, service: Service[Op, NodeOp]) -> Deferred[NodeOp]:

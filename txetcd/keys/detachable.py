@@ -10,7 +10,7 @@ from txetcd.keys.iteration import KeyEventIterator
 from txetcd.keys.known import Known
 from txetcd.keys.poll import Poll
 from txetcd.keys.registration import LAST
-from txetcd.model.node import Action, NodeOp
+from txetcd.model.node import NodeOp
 from txetcd.reactive import Activity, Closable, Failed, Ok, Pending
 
 __all__ = ["Detachable"]
@@ -25,7 +25,7 @@ class Detachable:
 
     Args:
         watch: What is shared.
-        poll_after: Makes a poll that begins after an index.
+        poll_after: Makes a poll that begins after what another has told.
         known: What was told of the key; nothing yet.
         size: How many events it can hold.
     """
@@ -33,7 +33,7 @@ class Detachable:
     def __init__(
         self,
         watch: Activity[NodeOp],
-        poll_after: Callable[[int], Poll],
+        poll_after: Callable[[NodeOp], Poll],
         known: Known,
         size: int,
     ) -> None:
@@ -45,19 +45,20 @@ class Detachable:
         self.holder: object = None
         self._observation: Closable | None = None
         self._begun = self._left = self._closed = False
-        self._index = 0
+        self._last: NodeOp | None = None
         self._alone: KeyEventIterator | None = None
 
     async def next(self) -> NodeOp:
         if not self._begun:
             self._begin()
-        if self._alone is None and self._left and not self._inbox and not self._closed:
-            self._alone = KeyEventIterator(self._poll_after(self._index), self._known)
+        ended = self._left and not self._inbox and not self._closed
+        if self._alone is None and self._last is not None and ended:
+            self._alone = KeyEventIterator(self._poll_after(self._last), self._known)
         if self._alone is not None:
             return await self._alone.__anext__()
         op = await self._inbox.receive()
         self._known.learn(op)
-        self._index = op.etcd.index if op.action is Action.GET else op.node.modified_index
+        self._last = op
         return op
 
     def _begin(self) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from txetcd.backoff import Backoff
+from txetcd.backoff import Backoff, Duration
 from txetcd.keys.buffer import LatestPerKey, Lossless, checked_size
 from txetcd.keys.iteration import KeyEventIterator
 from txetcd.keys.known import Known
 from txetcd.keys.poll import Poll
 from txetcd.keys.read_ahead import ReadAhead
-from txetcd.keys.registration import Registration as _Registration
+from txetcd.keys.registration import Registration
 from txetcd.keys.session import Session
 from txetcd.model.node import NodeOp
 from txetcd.reactive import Closable, Event, Witness
 from txetcd.reactive.iteration import Iteration
 
-__all__ = ["DEFAULT_BACKOFF", "KeyEvents"]
+__all__ = ["DEFAULT_BACKOFF", "KeyEvents", "checked_schedule"]
 
 #: From 10 ms to 10 minutes, with full jitter, for ever.
 DEFAULT_BACKOFF = Backoff.exponential_jittered(0.010, 600.0)
@@ -46,7 +46,7 @@ class KeyEvents(Event[NodeOp]):
     Raises:
         ValueError: ``buffer`` is negative, ``on_full`` is not a word that is known, or
             is ``"latest"`` where there is no buffer.
-        TypeError: ``buffer`` is not a whole number.
+        TypeError: ``buffer`` is not a whole number, or ``on_error`` cannot be called.
 
     .. versionadded:: 0.1
     """
@@ -63,6 +63,8 @@ class KeyEvents(Event[NodeOp]):
         on_full: str = "pause",
     ) -> None:
         _check(buffer, on_full)
+        if on_error is not None and not callable(on_error):
+            raise TypeError(f"on_error={on_error!r}: it must be a function, or None")
         self._session = session
         self._path = path
         self._recursive = recursive
@@ -85,8 +87,11 @@ class KeyEvents(Event[NodeOp]):
             What to close to stop: at once, with the request under way cancelled.
             ``close()`` returns a Deferred that fires with None when nothing is left
             and nothing more will be told; it may be called by the witness.
+
+        Raises:
+            TypeError: ``witness`` cannot be called.
         """
-        return _Registration(self._poll(), witness)
+        return Registration(self._poll(), witness)
 
     def __aiter__(self) -> KeyEventIterator | Iteration[NodeOp]:
         """Start a poll, and iterate over the NodeOps that it brings.
@@ -99,8 +104,9 @@ class KeyEvents(Event[NodeOp]):
 
         Between two steps no request is under way, so a loop can be left at any time
         and leaves nothing behind.  With a buffer one may be: it is cancelled when the
-        iterator is collected, or by its ``aclose()``.  A step that was cancelled may be
-        made again.
+        iterator is collected, or by its ``aclose()``, which ends a step that waits as
+        well.  A step that was cancelled may be made again; two at once are refused
+        (``RuntimeError``).
         """
         # One who goes on after an index may have been told of the key before.
         known = Known(self._path, self._recursive, there=self._after_index is not None)
@@ -125,3 +131,28 @@ def _check(buffer: int, on_full: str) -> None:
         raise ValueError(f"on_full={on_full!r}: it must be one of {', '.join(map(repr, ON_FULL))}")
     if on_full == "latest" and buffer == 0:
         raise ValueError("on_full='latest' needs a buffer to keep the latest in: buffer=1 or more")
+
+
+def checked_schedule(backoff: Backoff | Iterable[Duration]) -> Backoff:
+    """The schedule of delays that a watch was given.
+
+    Raises:
+        ValueError: It is a list or a tuple, and holds what is no delay.
+        TypeError: It is no iterable of delays.
+    """
+    if isinstance(backoff, (str, bytes)) or not hasattr(backoff, "__iter__"):
+        raise TypeError(f"backoff={backoff!r}: it must be a Backoff, or an iterable of delays")
+    if isinstance(backoff, (list, tuple)):
+        for delay in backoff:
+            _check_delay(delay, backoff)
+    return Backoff.from_iterable(backoff)
+
+
+def _check_delay(delay: Duration, backoff: object) -> None:
+    try:
+        Backoff.constant(delay)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"backoff={backoff!r}: a delay must be a finite number of seconds, 0 or more, "
+            f"not {delay!r}"
+        ) from None

@@ -63,6 +63,9 @@ class Freshness:
     def stale_by(self, now: float) -> float:
         """How many seconds old what is known may be: 0 while live, infinite if nothing is.
 
+        That is, as far as the server that is asked knows: a member that is cut off from the
+        others answers from what it has, and so it is 0.
+
         Args:
             now: The time, by the client's clock.
         """

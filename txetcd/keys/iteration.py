@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from txetcd.keys.known import Known
@@ -35,17 +35,28 @@ class KeyEventIterator:
         self._poll = poll
         self._known = known
         self._on_error = on_error
-        self._ended = False
+        self._stepping = self._ended = False
+        self._waiting: Deferred[NodeOp] | None = None
 
     def __aiter__(self) -> KeyEventIterator:
         return self
 
     async def __anext__(self) -> NodeOp:
+        if self._stepping:
+            raise RuntimeError("the step before has not ended: one loop, one iterator")
+        self._stepping = True
+        try:
+            return await self._step()
+        finally:
+            self._stepping = False
+
+    async def _step(self) -> NodeOp:
         while not self._ended:
             try:
-                op = await self._poll.next()
+                op = await self._next()
             except CancelledError:
-                raise
+                if not self._ended:
+                    raise
             except MISSING as missing:
                 removal = self._known.gone(missing)
                 if removal is not None:
@@ -54,19 +65,32 @@ class KeyEventIterator:
                 self._ended = True
                 raise
             except Exception as error:
-                self._report(error)
+                if not self._ended:
+                    self._report(error)
             else:
                 self._known.learn(op)
                 return op
         raise StopAsyncIteration
 
+    async def _next(self) -> NodeOp:
+        self._waiting = Deferred.fromCoroutine(self._poll.next())
+        if self._ended:
+            # What it asked has ended it.
+            self._waiting.cancel()
+        try:
+            return await self._waiting
+        finally:
+            self._waiting = None
+
     async def aclose(self) -> None:
-        """End the iteration; nothing is under way between two steps."""
+        """End the iteration, and a step that waits; between two steps nothing is under way."""
         self.end()
 
     def end(self) -> None:
-        """End it before the next request."""
+        """End it before the next request, and cancel what is under way."""
         self._ended = True
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def _report(self, error: Exception) -> None:
         if self._on_error is None:

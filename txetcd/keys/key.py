@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 
 from txetcd.backoff import Backoff, Duration
-from txetcd.keys.events import DEFAULT_BACKOFF, KeyEvents
+from txetcd.keys.events import DEFAULT_BACKOFF, KeyEvents, checked_schedule
 from txetcd.keys.session import Session
 from txetcd.keys.watch import Watch
 from txetcd.keys.watched_tree import WatchedTree
@@ -222,8 +222,10 @@ class Key:
         Raises:
             ValueError: ``after_index`` is negative, or beyond any index of etcd's;
                 ``buffer`` is negative; ``on_full`` is another word, or is ``"latest"``
-                where there is no buffer.
-            TypeError: ``buffer`` is not a whole number.
+                where there is no buffer; ``backoff`` is a list or a tuple, and holds what
+                is no delay.
+            TypeError: ``buffer`` is not a whole number, ``backoff`` is no iterable of
+                delays, or ``on_error`` cannot be called.
         """
         if after_index is not None:
             # Made for its checks alone.
@@ -232,7 +234,7 @@ class Key:
             self._session,
             self.path,
             recursive,
-            Backoff.from_iterable(backoff),
+            checked_schedule(backoff),
             on_error,
             after_index,
             buffer,
@@ -244,15 +246,20 @@ class Key:
     ) -> Watch:
         """What was done to the key last, for any number of observers: see `Watch`.
 
-        Whoever asks for the same with the same client is given the same, and the server
-        sees one watch of all of them.
+        Whoever asks the same client for the same key, as ``recursive``, and with the same
+        schedule object is given the same, and the server sees one watch of all of them.
 
         Args:
             recursive: Watch all that is below as well.
             backoff: The delays after failures in a row, in seconds; when they
-                have ended, so does the watch.  Another schedule makes another watch.
+                have ended, so does the watch.  Another `Backoff` makes another watch,
+                though it be equal; and so does each list, so keep one to share one.
+
+        Raises:
+            ValueError: ``backoff`` is a list or a tuple, and holds what is no delay.
+            TypeError: ``backoff`` is no iterable of delays.
         """
-        schedule = Backoff.from_iterable(backoff)
+        schedule = checked_schedule(backoff)
         return self._session.shared(Watch, self.path, recursive, schedule)
 
     def watch_tree(
@@ -260,13 +267,13 @@ class Key:
     ) -> WatchedTree:
         """All that is below the key, as it changes: see `WatchedTree`.
 
-        It is shared as `watch` is.
+        It is shared as `watch` is, and raises the same.
 
         Args:
             backoff: The delays after failures in a row, in seconds; when they
-                have ended, so does the watch.  Another schedule makes another watch.
+                have ended, so does the watch.  Another `Backoff` makes another watch.
         """
-        schedule = Backoff.from_iterable(backoff)
+        schedule = checked_schedule(backoff)
         return self._session.shared(WatchedTree, self.path, True, schedule)
 
     def _ask(self, op: Callable[..., Op], *fields: Any) -> Deferred[NodeOp]:

@@ -23,9 +23,15 @@ _log = Logger()
 
 
 class Registration:
-    """A poll that runs, and the witness that is told."""
+    """A poll that runs, and the witness that is told.
+
+    Raises:
+        TypeError: The witness cannot be called.
+    """
 
     def __init__(self, poll: Poll, witness: Witness[NodeOp]) -> None:
+        if not callable(witness):
+            raise TypeError(f"a witness is a function that is told, not {witness!r}")
         self._poll = poll
         self._witness = witness
         self._closed = False

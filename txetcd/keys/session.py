@@ -40,6 +40,7 @@ class Session(Service[Op, NodeOp]):
 
     Raises:
         ValueError: ``linger`` is negative or not finite.
+        TypeError: ``linger`` is not a number.
 
     .. versionadded:: 0.1
     """
@@ -47,6 +48,8 @@ class Session(Service[Op, NodeOp]):
     def __init__(
         self, service: Service[Op, NodeOp], clock: Clock, linger: float = LINGER
     ) -> None:
+        if isinstance(linger, bool) or not isinstance(linger, (int, float)):
+            raise TypeError(f"linger={linger!r}: it must be a number of seconds")
         if not 0 <= linger < math.inf:
             raise ValueError(f"linger={linger!r}: it must be 0 or more seconds, and finite")
         self.clock = clock

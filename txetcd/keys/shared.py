@@ -61,6 +61,8 @@ class Shared(Activity[T]):
         return self._present.now().value
 
     def observe(self, told: Callable[[Pending | Ok[T] | Failed], object]) -> Closable:
+        if not callable(told):
+            raise TypeError(f"observe() takes a function that is told, not {told!r}")
         return self._present.observe(told)
 
     def _node(self) -> Present[T]:
@@ -102,10 +104,15 @@ class Shared(Activity[T]):
         self._registration = Context().run(Registration, self._poll, self._told)
 
     def _make_poll(
-        self, on_alive: Callable[[State], object] | None = None, after_index: int | None = None
+        self, on_alive: Callable[[State], object] | None = None, after: NodeOp | None = None
     ) -> Poll:
         return Poll(
-            self._session, self.path, self._recursive, self._backoff, after_index, on_alive
+            self._session,
+            self.path,
+            self._recursive,
+            self._backoff,
+            on_alive=on_alive,
+            after=after,
         )
 
     def _stop(self, _: object = None) -> None:
@@ -135,13 +142,16 @@ class Shared(Activity[T]):
 
     def _take_failure(self, failure: Failure) -> None:
         error: Any = failure.value
-        last = isinstance(error, LAST)
-        if last:
-            self._poll = None
-            self._hearing.ended(error)
-        else:
+        if not isinstance(error, LAST):
             self._hearing.failed(error)
-        if last or not self._informed:
+            if not self._informed:
+                self._present.hold(Failed(failure))
+            return
+        self._poll = None
+        before = self._present.now()
+        self._hearing.ended(error)
+        # One who was told of that may have begun anew.
+        if self._present.now() is before:
             self._present.hold(Failed(failure))
 
     @abstractmethod

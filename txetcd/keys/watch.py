@@ -63,8 +63,9 @@ class Watch(Shared[NodeOp]):
         up, the others are not held up: this iteration leaves the shared watch.  When the
         consumer has taken what is in the buffer, it goes on with a poll of its own, which
         asks only when the consumer is ready: every change where the server still has the
-        history, and else a snapshot.  So a consumer that has stopped costs the buffer, and
-        nothing else, for however long.
+        history, and else a snapshot.  (If the last that it was told was a snapshot, and what
+        was in that has changed since, it is told another.)  So a consumer that has stopped
+        costs the buffer, and nothing else, for however long.
 
         The state `Failed` with `BackoffsExhausted` or `ServiceClosed` is raised; others
         are waited through.
@@ -84,8 +85,8 @@ class Watch(Shared[NodeOp]):
         known = Known(self.path, self._recursive)
         return Iteration(Detachable(self, self._poll_after, known, size))
 
-    def _poll_after(self, index: int) -> Poll:
-        return self._make_poll(after_index=index)
+    def _poll_after(self, told: NodeOp) -> Poll:
+        return self._make_poll(after=told)
 
     def _take(self, op: NodeOp) -> None:
         self._known.learn(op)

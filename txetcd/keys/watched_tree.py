@@ -7,10 +7,12 @@ from typing import cast
 from twisted.python.failure import Failure
 
 from txetcd.errors import ApiError
+from txetcd.keys.registration import LAST
 from txetcd.keys.shared import Shared
 from txetcd.keys.tree import Tree
 from txetcd.model.node import Action, NodeOp
-from txetcd.reactive import Ok
+from txetcd.reactive import Activity, Closable, Failed, Ok, Pending
+from txetcd.reactive.iteration import Bell, Iteration
 
 __all__ = ["WatchedTree"]
 
@@ -39,14 +41,23 @@ class WatchedTree(Shared[Tree]):
       begins anew.
 
     Observers are told of each tree.  ``async for`` yields the latest, since a tree is a
-    state and its difference from the one before tells what has happened: a slow loop
-    misses trees, and no change.
+    state: a slow loop misses trees; `Tree.diff` tells all that is not as it was.  When the
+    watch has ended it raises `BackoffsExhausted` or `ServiceClosed`, after the last tree.
 
     **Where it belongs.**  Where a program needs a part of the store at hand: its
     configuration, the members of a service.
 
     .. versionadded:: 0.1
     """
+
+    def __aiter__(self) -> Iteration[Tree]:
+        """Iterate over the latest tree at each step, until the watch has ended.
+
+        The state `Failed` with `BackoffsExhausted` or `ServiceClosed` is raised, when the
+        tree before it has been given; other failures are waited through.  It observes
+        from the first step until its ``aclose()``, or until it is collected.
+        """
+        return Iteration(_Latest(self))
 
     def _take(self, op: NodeOp) -> None:
         tree = self._tree()
@@ -74,3 +85,53 @@ class WatchedTree(Shared[Tree]):
 
     def _tree(self) -> Tree | None:
         return self.state.value if isinstance(self.state, Ok) else None
+
+
+class _Latest:
+    """The steps of a loop: the latest tree, once; at last, why there is no other.
+
+    Args:
+        watched: Observed from the first step on.
+    """
+
+    def __init__(self, watched: Activity[Tree]) -> None:
+        self.bell = Bell()
+        self.holder: object = None
+        self._watched = watched
+        self._observation: Closable | None = None
+        # What has not been given yet.
+        self._tree: Tree | None = None
+        self._error: Exception | None = None
+        self._ended = False
+
+    async def next(self) -> Tree:
+        if self._observation is None and not self._ended:
+            self._observation = self._watched.observe(self._told)
+        while self._tree is None:
+            if (error := self._error) is not None:
+                self.close()
+                raise error
+            if self._ended:
+                raise StopAsyncIteration
+            await self.bell.wait()
+        tree, self._tree = self._tree, None
+        return tree
+
+    def _told(self, state: Pending | Ok[Tree] | Failed) -> None:
+        if self._ended:
+            return
+        if isinstance(state, Ok):
+            self._tree = state.value
+            self.bell.ring()
+        elif isinstance(state, Failed) and isinstance(error := state.failure.value, LAST):
+            self._error, self._ended = error, True
+            self.bell.ring()
+
+    def close(self) -> None:
+        self._tree = self._error = None
+        self._ended = True
+        if self._observation is not None:
+            self._observation.close()
+
+    def __repr__(self) -> str:
+        return f"<latest of {self._watched!r}{', ended' if self._ended else ''}>"

@@ -12,6 +12,7 @@ from txetcd.client import Etcd, default_endpoint_stack, default_stack
 from txetcd.clock import Clock
 from txetcd.http.headers import Headers
 from txetcd.http.message import Request, Response
+from txetcd.keys.session import LINGER
 from txetcd.model.node import NodeOp
 from txetcd.model.op import Get
 from txetcd.service import Service, Status
@@ -110,12 +111,20 @@ class MemoryEtcd(NetworkFaults, MemberFaults, Service[Request, Response]):
     def status(self) -> Status:
         return Status.OPEN
 
-    def client(self, *, through: Service[Request, Response] | None = None, **options: Any) -> Etcd:
+    def client(
+        self,
+        *,
+        through: Service[Request, Response] | None = None,
+        linger: float = LINGER,
+        **options: Any,
+    ) -> Etcd:
         """A client with the filters that `txetcd.connect` stacks.
 
         Args:
             through: The service to ask: this one, if None; `peer`, or this one behind filters of
                 your own.
+            linger: How long a shared watch goes on when nobody observes it any more, in
+                seconds; 0 or more.
             options: As `txetcd.client.default_stack` takes them: ``timeout``, ``auth``,
                 ``namespace``, ``stats``.
 
@@ -127,7 +136,7 @@ class MemoryEtcd(NetworkFaults, MemberFaults, Service[Request, Response]):
         limits = {"timeout": options["timeout"]} if "timeout" in options else {}
         below = default_endpoint_stack(clock, self.url, alone=True, **limits).to_filter()
         bottom = below >> (self if through is None else through)
-        return Etcd(above >> bottom, versions=v2.Versions() >> bottom, clock=clock)
+        return Etcd(above >> bottom, versions=v2.Versions() >> bottom, clock=clock, linger=linger)
 
     # --- what it is ---------------------------------------------------------------------------
 
