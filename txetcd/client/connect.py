@@ -81,8 +81,8 @@ def connect(
     Raises:
         ValueError: An endpoint is not a URL with scheme and host, there is none,
             or another argument is out of its range.
-        TypeError: An endpoint, the namespace, ``stats``, ``tls`` or ``linger`` is of another kind, or
-            ``stack`` or ``endpoint_stack`` is no function or returns no `Stack`.
+        TypeError: An endpoint, the namespace, ``stats``, ``tls`` or ``linger`` is of another
+            kind, or ``stack`` or ``endpoint_stack`` is no function or returns no `Stack`.
 
     .. versionadded:: 0.1
     """
