@@ -159,7 +159,7 @@ class DefaultTests(SynchronousTestCase):
     def test_the_bound_within_which_a_dead_watch_is_found(self):
         self.assertEqual((REARM, HEAD_TIME, REARM + HEAD_TIME), (30.0, 5.0, 35.0))
         page = words("guide/watching.rst")
-        self.assertIn("when you have paused for more than 30 seconds", page)
+        self.assertIn("when you have paused for more than a quarter of a second", page)
         self.assertIn("one that has not come within 5 seconds is a failure", page)
         self.assertIn("hung up after 25 seconds at most", page)
         self.assertIn("found within 35 seconds** (``REARM + HEAD_TIME``)", page)

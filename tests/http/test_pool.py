@@ -35,7 +35,7 @@ from txetcd import (
 )
 from txetcd.errors import QueueFull
 from txetcd.http import DirectService, Pool, PoolLimits, Request, open_pool, sockets
-from txetcd.http.pool import FRESH
+from txetcd.http.pool import FRESH, SILENCE
 
 reactor: Any = _reactor
 
@@ -308,6 +308,135 @@ class StaleConnectionTests(PoolTestCase):
         self.service(Request("PUT", "/a", body=b"b"))
         self.assertTrue(transport.is_aborted)
         self.assertEqual(transport.received, b"")
+
+
+class SilenceTests(PoolTestCase):
+    """A network that was lost without a word, and with it all connections but new ones."""
+
+    limits = PoolLimits(connections=4)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.old = self.used_together(3)
+        self.clock.advance(5)
+
+    def give_up(self, reply: Deferred[Any]) -> None:
+        reply.cancel()
+        self.failed(reply, RequestCancelled)
+
+    def open_ones(self) -> list[bool]:
+        return [transport.is_open for transport in self.old]
+
+    def test_one_request_that_is_given_up_takes_along_all_that_are_as_old(self):
+        reply = self.get()
+        self.clock.advance(SILENCE)
+        self.give_up(reply)
+        self.assertEqual(self.open_ones(), [False, False, False])
+        self.assertShows("0 idle, 0 busy, 0 connecting, 0 waiting, of 4")
+        again = self.get()
+        self.network.accept().send(OK)
+        self.successResultOf(again)
+
+    def test_so_does_one_whose_connection_is_lost_after_silence(self):
+        reply = self.get()
+        self.clock.advance(SILENCE)
+        self.old[2].lose(ConnectionLost())
+        self.failed(reply, ReplyLost)
+        self.assertEqual(self.open_ones(), [False, False, False])
+
+    def test_one_that_is_given_up_sooner_closes_its_own_alone(self):
+        reply = self.get()
+        self.clock.advance(SILENCE - 0.001)
+        self.give_up(reply)
+        self.assertEqual(self.open_ones(), [True, True, False])
+
+    def test_the_silence_counts_from_the_request_and_not_from_the_last_one(self):
+        for _ in range(2):
+            reply = self.get()
+            self.clock.advance(0.75 * SILENCE)
+            self.old[2].send(OK)
+            self.successResultOf(reply)
+        reply = self.get()
+        self.clock.advance(0.75 * SILENCE)
+        self.give_up(reply)
+        self.assertEqual(self.open_ones(), [True, True, False])
+
+    def test_one_that_has_heard_a_byte_closes_its_own_alone(self):
+        """As a long-poll has, of which the head has come."""
+        reply = self.get()
+        self.old[2].send(OK[:1])
+        self.clock.advance(30)
+        self.give_up(reply)
+        self.assertEqual(self.open_ones(), [True, True, False])
+
+    def test_what_the_last_request_heard_does_not_count(self):
+        reply = self.get()
+        self.old[2].send(OK)
+        self.successResultOf(reply)
+        reply = self.get()
+        self.clock.advance(SILENCE)
+        self.give_up(reply)
+        self.assertEqual(self.open_ones(), [False, False, False])
+
+    def test_one_that_became_idle_later_is_kept(self):
+        """It has had an answer meanwhile, so the network is there."""
+        silent, answered = self.get(), self.get()
+        self.clock.advance(0.5)
+        self.old[1].send(OK)
+        self.successResultOf(answered)
+        self.clock.advance(SILENCE)
+        self.give_up(silent)
+        self.assertEqual(self.open_ones(), [False, True, False])
+        self.assertShows("1 idle, 0 busy, 0 connecting, 0 waiting, of 4")
+
+    def test_one_that_is_busy_is_left_to_who_uses_it(self):
+        silent, other = self.get(), self.get()
+        self.clock.advance(SILENCE)
+        self.give_up(silent)
+        self.assertEqual(self.open_ones(), [False, True, False])
+        self.assertNoResult(other)
+
+    def test_one_that_was_not_sent_says_nothing(self):
+        """As when the reactor was held up, and the server can have said nothing."""
+        self.patch(self.old[2].protocol, "send", lambda: None)
+        reply = self.get()
+        self.clock.advance(SILENCE)
+        reply.cancel()
+        self.assertFalse(self.failed(reply, RequestCancelled).possibly_applied)
+        self.assertEqual(self.open_ones(), [True, True, False])
+
+    def test_one_on_a_loan_says_nothing(self):
+        """Its connection may have been lent for long before."""
+        loan = self.successResultOf(self.pool())
+        self.clock.advance(SILENCE)
+        self.give_up(loan(GET))
+        self.assertEqual(self.open_ones(), [True, True, False])
+        loan = self.successResultOf(self.pool())
+        self.clock.advance(SILENCE)
+        reply = loan(GET)
+        loan.close()
+        self.failed(reply, ServiceClosed)
+        self.assertEqual(self.open_ones(), [True, False, False])
+
+    def test_any_number_may_go(self):
+        """Python's stack must suffice."""
+        self.use(self.network, limits=PoolLimits(connections=3000))
+        self.old = self.used_together(3000)
+        self.clock.advance(1)
+        reply = self.get()
+        self.clock.advance(SILENCE)
+        self.give_up(reply)
+        self.assertFalse(any(self.open_ones()))
+        self.clock.advance(0)
+        self.assertTrue(self.pool.is_empty)
+
+    def test_closing_is_no_sign_of_anything(self):
+        reply = self.get()
+        self.clock.advance(SILENCE)
+        closing = self.pool.close()
+        self.failed(reply, ServiceClosed)
+        self.clock.advance(0)
+        self.successResultOf(closing)
 
 
 class TogetherTests(PoolTestCase):

@@ -625,6 +625,36 @@ class HalfCloseTests(Case):
         await self.turn(0.02)
         self.assertEqual((client.heard, client.is_told_end, client.end), (b"", False, None))
 
+    async def test_where_replies_are_swallowed_nobody_is_connected_when_both_have_ended(self):
+        """In either order: the client is never told, and may be gone for good."""
+        self.proxy.swallow_replies()
+        client, server = await self.say(GET)
+        client.says_no_more()
+        await server.until(lambda: server.is_told_end)
+        self.assertEqual((self.proxy.connections, self.proxy.in_flight), (1, 1))
+        server.say(REPLY)
+        await self.so(lambda: self.proxy.swallowed == len(REPLY))
+        self.assertEqual((self.proxy.connections, self.proxy.in_flight), (1, 1))
+        server.says_no_more()
+        await self.so(lambda: self.proxy.connections == 0)
+        client, server = await self.say(GET)
+        server.say(REPLY).says_no_more()
+        await self.so(lambda: self.proxy.swallowed == 2 * len(REPLY))
+        self.assertEqual((self.proxy.connections, self.proxy.in_flight), (1, 1))
+        client.says_no_more()
+        await self.so(lambda: self.proxy.connections == 0)
+        self.assertEqual(self.proxy.in_flight, 0)
+
+    async def test_one_who_ended_and_is_owed_a_reply_is_connected(self):
+        client, server = await self.say(GET)
+        client.says_no_more()
+        await server.until(lambda: server.is_told_end)
+        self.proxy.delay(1000)
+        server.say(REPLY).says_no_more()
+        (relay,) = self.proxy._relays
+        await self.so(lambda: relay._server is None)
+        self.assertEqual((client.heard, self.proxy.connections), (b"", 1))
+
 
 class WholeProxyTests(Case):
     async def test_cut_all_resets_all_that_is_open_and_nothing_else(self):

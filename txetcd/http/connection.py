@@ -78,6 +78,7 @@ class Connection(Protocol, Service[Request, Response]):
         ready: Fires with the connection when it is idle for the first time, or fails
             with `NotSent`.
         has_sent: Whether any of the last request has been written.
+        has_heard: Whether a byte has come since the last request was begun.
 
     .. versionadded:: 0.1
     """
@@ -95,6 +96,7 @@ class Connection(Protocol, Service[Request, Response]):
         self._exchange: Exchange | None = None
         self._state = _NEW
         self.has_sent = False
+        self.has_heard = False
         self._heard = False
         self._paused = False
         self._closed: list[Deferred[None]] = []
@@ -119,7 +121,7 @@ class Connection(Protocol, Service[Request, Response]):
         self._exchange = exchange
         exchange.connection = self
         self._parser.begin(exchange.method, exchange.accept_encoded, exchange.max_body)
-        self.has_sent = False
+        self.has_sent = self.has_heard = False
         if self._send is None or self._owner is None:
             self.send()
         else:
@@ -267,7 +269,7 @@ class Connection(Protocol, Service[Request, Response]):
             self.ready.callback(self)
 
     def dataReceived(self, data: bytes) -> None:
-        self._heard = True
+        self._heard = self.has_heard = True
         exchange = self._exchange
         if exchange is None:
             # Unasked, or asked by nobody any more.

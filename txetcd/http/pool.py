@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import Any
 
@@ -28,6 +29,14 @@ DEFAULT_CONNECT_TIMEOUT = 5.0
 #: system, in seconds; for reads alone, which may be sent again.  Asking costs 3 µs.
 FRESH = 0.01
 
+#: How long a request must have been without a byte of its reply, when its connection is
+#: closed, to speak against others, in seconds.  A server that is well answers within
+#: milliseconds, and one packet that is lost costs less than this.
+SILENCE = 1.0
+
+#: As when a request began of which that is not known: it has been silent for no time.
+NEVER = math.inf
+
 
 class Pool(ServiceFactory[Request, Response]):
     """Connections to one server.
@@ -37,7 +46,9 @@ class Pool(ServiceFactory[Request, Response]):
     not needed grow old and go.  What comes first is served first.
 
     A connection is asked of its health before it is used again: one that the server
-    has closed meanwhile, or on which it has spoken unasked, costs no request.
+    has closed meanwhile, or on which it has spoken unasked, costs no request.  Where the
+    network was lost without a word, asking tells nothing; there the first request that is
+    given up after a second of silence takes the connections along that are as old.
 
     The Deferred of a service fails with `NotSent` where no connection could be made,
     `QueueFull` where too many wait for one, and `ServiceClosed`.  Cancelling it stops
@@ -74,7 +85,8 @@ class Pool(ServiceFactory[Request, Response]):
         self._response_limits = response_limits
         # With when they became idle; the one that was used last is the last.
         self._idle: OrderedDict[Connection, float] = OrderedDict()
-        self._busy: set[Connection] = set()
+        # With when they were taken, which is when the request on them began, if that is known.
+        self._busy: dict[Connection, float] = {}
         # Of the busy ones, those that stay so until they are given back.
         self._lent: set[Connection] = set()
         self._attempts: OrderedDict[Attempt, None] = OrderedDict()
@@ -119,6 +131,8 @@ class Pool(ServiceFactory[Request, Response]):
     def lend(self, connection: Connection) -> None:
         """Keep a connection for its user until it is given back, not for one request."""
         self._lent.add(connection)
+        # Its user sends requests later, and tells the pool of none.
+        self._busy[connection] = NEVER
 
     def give_back(self, connection: Connection) -> None:
         """Take back a connection; it is closed if its last request has not ended."""
@@ -174,14 +188,16 @@ class Pool(ServiceFactory[Request, Response]):
     def released(self, connection: Connection) -> None:
         if connection in self._lent or self._is_closed:
             return
-        self._busy.discard(connection)
+        self._busy.pop(connection, None)
         self._keep(connection)
 
     def discarded(self, connection: Connection) -> None:
         self._idle.pop(connection, None)
-        self._busy.discard(connection)
+        began = self._busy.pop(connection, NEVER)
         self._lent.discard(connection)
         self._leaving.add(connection)
+        if connection.has_sent and not connection.has_heard:
+            self._doubt(began)
         self._settle()
 
     def lost(self, connection: Connection) -> None:
@@ -282,11 +298,11 @@ class Pool(ServiceFactory[Request, Response]):
     def _take(self, waiter: Waiter) -> Connection | None:
         """The idle connection that was used last, if it is of use still."""
         connection, since = self._idle.popitem()
-        rested = self._clock.seconds() - since > FRESH
-        if (rested or waiter.is_write) and connection.is_stale:
+        now = self._clock.seconds()
+        if (now - since > FRESH or waiter.is_write) and connection.is_stale:
             connection.abort()
             return None
-        self._busy.add(connection)
+        self._busy[connection] = now
         return connection
 
     def _keep(self, connection: Connection) -> None:
@@ -295,6 +311,22 @@ class Pool(ServiceFactory[Request, Response]):
             self._settle()
         if self._expiry is None and self._idle:
             self._expiry = self._clock.callLater(self._limits.idle_time, self._expire)
+
+    def _doubt(self, began: float) -> None:
+        """Close what was idle before a request began that was given up in silence.
+
+        A network that is lost without a word takes all connections with it, and none of
+        them can be told from one that is well: each request would take the next dead one,
+        and be lost with it.  What became idle later has had an answer meanwhile, so it
+        is alive.  If it was the server that was slow, some are made anew for nothing.
+        """
+        if self._is_closed or self._clock.seconds() - began < SILENCE:
+            return
+        while self._idle:
+            connection, since = next(iter(self._idle.items()))
+            if since >= began:
+                return
+            connection.abort()
 
     def _expire(self) -> None:
         """Close what has been idle for too long; one delayed call serves all."""

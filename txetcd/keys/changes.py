@@ -48,7 +48,7 @@ What a client can only learn by asking again, it asks:
   it should: in that time nobody watched.
 
 A scan that finds a change well below H shows that more may be there.  Then several
-scans are made together, at successive indexes (`~txetcd.keys.window.Window`, `Round`), and
+scans are made together, at successive indexes (`txetcd.keys.window.Window`, `Round`), and
 read in order (`in_order`): what they find one after the other is what single ones would
 have found.
 What was found is kept until it is asked for, and no request is under way meanwhile.
@@ -84,7 +84,7 @@ class Changes:
         index: The index of the first change wanted.
         pulse: What is known of the server; by default nothing yet.
         window: How many scans are made together when it is behind; by default a new
-            `~txetcd.keys.window.Window`.
+            `txetcd.keys.window.Window`.
         last: The change before the index, if it was told by another: it is looked up first.
 
     Attributes:

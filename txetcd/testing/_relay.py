@@ -126,8 +126,12 @@ class Relay:
 
     @property
     def connected(self) -> bool:
-        """Whether the client is there, as far as can be told of one that ended in silence."""
-        return self._client is not None and not self._ended_in_silence
+        """Whether the client is there, as far as can be told of one that ended.
+
+        It may have ended for good, or for what it sends alone; where it is told nothing more
+        that makes no difference.
+        """
+        return self._client is not None and not (self._ended_in_silence or self._ended_in_vain)
 
     @property
     def in_flight(self) -> int:
@@ -220,6 +224,12 @@ class Relay:
     def _ended_in_silence(self) -> bool:
         """Whether the client has ended, and was not answered; it may be half a close or all."""
         return self._silent and self._client in self._ended
+
+    @property
+    def _ended_in_vain(self) -> bool:
+        """Whether the client has ended, and so has the server, of which it was not told."""
+        over = self._server is None and self._connecting is None
+        return self._mute and over and self._client in self._ended
 
     def _client_lost(self, clean: bool) -> None:
         self._client = None
