@@ -22,9 +22,9 @@ from twisted.internet.task import LoopingCall, react
 from tests.benchmarks.store import EVENTS
 from tests.benchmarks.writer import STEP, Writer
 from txetcd import Action, Backoff, KeyNotFound, NodeOp, connect
-from txetcd.keys.changes import Changes
 from txetcd.keys.poll import Poll
-from txetcd.keys.window import LIMIT, Window
+from txetcd.keys.poll.changes import Changes
+from txetcd.keys.poll.window import LIMIT, Window
 from txetcd.testing import EtcdProcess
 
 __all__ = ["Followed", "follow"]

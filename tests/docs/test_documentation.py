@@ -26,10 +26,10 @@ from txetcd.http.h1.limits import DEFAULT_MAX_BODY
 from txetcd.http.pool import FRESH
 from txetcd.http.pool_policy import DEFAULT_POOL_LIMITS, LONG_POLL_LIMITS
 from txetcd.keys.events import DEFAULT_BACKOFF as EVENTS_BACKOFF
-from txetcd.keys.pulse import FLOOR, HEAD_TIME, HISTORY, REARM, SHARE
+from txetcd.keys.poll.pulse import FLOOR, HEAD_TIME, HISTORY, REARM, SHARE
+from txetcd.keys.poll.window import LIMIT
 from txetcd.keys.session import LINGER
-from txetcd.keys.watch import BUFFER
-from txetcd.keys.window import LIMIT
+from txetcd.keys.watching.watch import BUFFER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tests.keys.test_cache import CHECKED, Counted, do, may, told
+from tests.keys.cache.test_cache import CHECKED, Counted, do, may, told
 from tests.realserver import RealServerTestCase, reactor
 from txetcd import AmbiguousWrite, ApiError, Filter, Key, NodeOp, Service, Stack
 from txetcd.keys import Cache

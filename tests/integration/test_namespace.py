@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
-from tests.keys.test_namespace import Tree
+from tests.keys.namespace.test_namespace import Tree
 from tests.realserver import RealServerTestCase
 from txetcd import (
     Action,

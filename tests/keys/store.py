@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail
 
 from txetcd import Action, ApiError, Data, Dir, NodeOp, ReplyLost, Service, State
 from txetcd.errors import ErrorCode, RequestCancelled, WatchEnded
-from txetcd.keys.changes import concerns
+from txetcd.keys.poll.changes import concerns
 from txetcd.model import Get
 
 CAPACITY = 1000

@@ -1,7 +1,7 @@
 """The watch loop with faults planted in it, to show that the tests would catch them.
 
 The first three are those of the client that this one began from: see the module that
-uses them, and `txetcd.keys.changes` for what is right.
+uses them, and `txetcd.keys.poll.changes` for what is right.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from txetcd import ApiError, EventIndexCleared, NodeOp
-from txetcd.keys.changes import Changes, HistoryLost
-from txetcd.keys.findings import Finding, Outcome, Quiet, in_order
 from txetcd.keys.poll import Poll
-from txetcd.keys.round import Round
-from txetcd.keys.scan import Scan
+from txetcd.keys.poll.changes import Changes, HistoryLost
+from txetcd.keys.poll.findings import Finding, Outcome, Quiet, in_order
+from txetcd.keys.poll.round import Round
+from txetcd.keys.poll.scan import Scan
 from txetcd.model import Get
 
 

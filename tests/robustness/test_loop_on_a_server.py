@@ -14,9 +14,9 @@ from tests.realserver import RealServerTestCase
 from tests.robustness.traffic import Watcher, Writer
 from txetcd import Action, Backoff, NodeOp, RequestTimedOut
 from txetcd.keys.events import KeyEvents
+from txetcd.keys.events.registration import Registration
 from txetcd.keys.poll import Poll
-from txetcd.keys.pulse import HEAD_TIME
-from txetcd.keys.registration import Registration
+from txetcd.keys.poll.pulse import HEAD_TIME
 from txetcd.model import Get
 
 reactor: Any = _reactor

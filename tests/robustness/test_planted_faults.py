@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.keys.poll.test_poll import Watcher
 from tests.keys.store import Store
-from tests.keys.test_poll import Watcher
 from tests.robustness.judge import judge
 from tests.robustness.watching.planted import PLANTS
 from txetcd.keys.poll import Poll

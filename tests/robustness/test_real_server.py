@@ -13,8 +13,8 @@ from tests.robustness.planted import DeliversTheDoorbell, ResumesAtTheHeader
 from tests.robustness.traffic import Watcher, Writer
 from txetcd import Action, Backoff, KeyNotFound, NodeOp
 from txetcd.keys.events import KeyEvents
+from txetcd.keys.events.registration import Registration
 from txetcd.keys.poll import Poll
-from txetcd.keys.registration import Registration
 from txetcd.testing import EtcdProcess
 
 reactor: Any = _reactor

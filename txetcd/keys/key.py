@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, fail
 from txetcd.backoff import Backoff, Duration
 from txetcd.keys.events import DEFAULT_BACKOFF, KeyEvents, checked_schedule
 from txetcd.keys.session import Session
-from txetcd.keys.watch import Watch
-from txetcd.keys.watched_tree import WatchedTree
+from txetcd.keys.watching.watch import Watch
+from txetcd.keys.watching.watched_tree import WatchedTree
 from txetcd.model.node import NodeOp
 from txetcd.model.op import (
     CompareAndDelete,

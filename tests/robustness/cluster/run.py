@@ -19,7 +19,7 @@ from tests.robustness.cluster.truth import Truth
 from tests.robustness.cluster.violation import leaked
 from tests.robustness.traffic import Watcher
 from txetcd import Backoff, Etcd, connect
-from txetcd.keys.changes import REARM
+from txetcd.keys.poll.changes import REARM
 
 __all__ = ["run"]
 

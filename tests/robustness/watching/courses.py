@@ -10,12 +10,12 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from tests.keys.poll.test_poll import Course, Watcher, play
 from tests.keys.store import Parked, Store
-from tests.keys.test_poll import Course, Watcher, play
 from txetcd import Action, Backoff, NodeOp, NotSent
 from txetcd.errors import WatchEnded
 from txetcd.keys.poll import Poll
-from txetcd.keys.pulse import HEAD_TIME, REARM
+from txetcd.keys.poll.pulse import HEAD_TIME, REARM
 
 __all__ = [
     "BURSTS",

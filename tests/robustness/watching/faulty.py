@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from txetcd import Action, Backoff, Key, NodeOp, ReplyLost
-from txetcd.keys.changes import Changes
 from txetcd.keys.events import KeyEvents
 from txetcd.keys.poll import Poll
-from txetcd.keys.pulse import Pulse
-from txetcd.keys.snapshot import Snapshot
+from txetcd.keys.poll.changes import Changes
+from txetcd.keys.poll.pulse import Pulse
+from txetcd.keys.poll.snapshot import Snapshot
 
 __all__ = [
     "BeginsAnew",

@@ -10,7 +10,7 @@ from functools import partial
 
 import attrs
 
-from tests.keys.test_changes import LateCourse
+from tests.keys.poll.test_changes import LateCourse
 from tests.robustness import planted as loops
 from tests.robustness.watching import faulty
 from tests.robustness.watching.courses import (
