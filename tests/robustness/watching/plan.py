@@ -83,6 +83,8 @@ class Run:
         seconds: How long they were made.
         leaks: What was left when all clients had been closed.
         unknown: Why it is not known what happened, if it is not.
+        damaged: How often a member has caught up by a snapshot over a history that was not
+            prepared for it (see `SnapshotGap`): etcd may then tell what has not happened.
     """
 
     plan: Plan
@@ -93,6 +95,7 @@ class Run:
     seconds: float = 1.0
     leaks: Sequence[str] = ()
     unknown: str | None = None
+    damaged: int = 0
 
     @property
     def told(self) -> int:
@@ -117,6 +120,8 @@ class Run:
         """Why the run shows nothing, if it does not."""
         if self.unknown is not None:
             return self.unknown
+        if self.damaged:
+            return f"etcd has damaged the history of a member, {self.damaged} times"
         if self.changes / self.seconds < LEAST_RATE:
             return f"only {self.changes / self.seconds:.0f} changes were made in a second"
         missed = Counter(phase.fault for phase in self.phases if not phase.hits)

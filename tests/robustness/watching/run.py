@@ -17,7 +17,7 @@ from tests.robustness.watching.jobs import QUIET, TOP
 from tests.robustness.watching.losses import losses
 from tests.robustness.watching.plan import Phase, Plan, Run, Watch
 from tests.robustness.watching.scene import WatchedScene
-from tests.robustness.watching.store_faults import SETTLED
+from tests.robustness.watching.store_faults import SETTLED, SnapshotGap, snapshots
 from tests.robustness.watching.truth import Change, History, Unknown, read
 from tests.robustness.watching.verdict import judge
 from tests.robustness.watching.watcher import Watcher
@@ -65,7 +65,7 @@ async def run(
         await scene.sleep(EXPIRED)
         late = await _finished(scene, clients)
         leaks = [*late, *await _closed(scene, clients, before)]
-        made = Run(plan, phases, seconds=seconds, leaks=leaks)
+        made = Run(plan, phases, seconds=seconds, leaks=leaks, damaged=_damaged(scene, phases))
         # The judge takes its time, and nothing else is going on.
         return await deferToThread(_judged, made, scene, clients)
     finally:
@@ -96,6 +96,12 @@ async def _phase(
         if fault.hits:
             break
     return Phase(name, fault.hits, recovery, late)
+
+
+def _damaged(scene: WatchedScene, phases: list[Phase]) -> int:
+    """How often a member has caught up by a snapshot that it was not made ready for."""
+    meant = sum(phase.hits for phase in phases if FAULTS[phase.fault].make is SnapshotGap)
+    return sum(map(snapshots, scene.cluster.members)) - meant
 
 
 async def _recovered(
